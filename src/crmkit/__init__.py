@@ -1,1 +1,49 @@
-"""Customer analytics for scikit-learn."""
+"""Customer analytics for scikit-learn.
+
+One validated log of what customers did (`EventLog`), snapshots of it that cannot see their own
+future, and estimators that read them. This module is only the door: rooms and flagship names are
+imported when they are first used, so that ``import crmkit`` costs next to nothing and loads
+neither numpy nor pandas, numba or scikit-learn.
+"""
+
+# What `typing.TYPE_CHECKING` is, without the milliseconds that importing typing takes.
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from crmkit import exceptions, metrics
+
+# Rooms, and the room in which each flagship name lives. A new room is one entry here, one in
+# `__all__` and one import above; tests/test_public_api.py sees to it that the three agree.
+_ROOMS = frozenset({"exceptions", "metrics"})
+_FLAGSHIPS: dict[str, str] = {}
+
+__all__ = [
+    "__version__",
+    "exceptions",
+    "metrics",
+]
+
+if not TYPE_CHECKING:  # a type checker that saw these would accept every misspelt name
+
+    def __getattr__(name: str) -> object:
+        from importlib import import_module  # noqa: PLC0415  the door itself imports nothing
+
+        if name in _ROOMS:
+            value = import_module(f"crmkit.{name}")
+        elif name in _FLAGSHIPS:
+            value = getattr(import_module(_FLAGSHIPS[name]), name)
+        elif name == "__version__":
+            from importlib.metadata import version  # noqa: PLC0415  reads the disk
+
+            value = version("crmkit")
+        else:
+            message = f"module 'crmkit' has no attribute {name!r}"
+            raise AttributeError(message, name=name)
+        globals()[name] = value
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted(__all__)
+
+else:
+    __version__: str
