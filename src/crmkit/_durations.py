@@ -6,7 +6,7 @@ refused here; only `TIME_UNITS`, which scale figures such as ``recency``, know a
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import re
 from fractions import Fraction
 from typing import Final
@@ -51,17 +51,17 @@ _LONGEST: Final = 10_000 * TIME_UNITS["Y"]
 _TEXT: Final = re.compile(r"\s*(?P<sign>[+-]?)\s*(?P<number>[0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*(?P<unit>[^\W\d_]+)\s*")
 _BARE_NUMBER: Final = re.compile(r"\s*[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*")
 
-_MONTHS: Final = frozenset("M MS ME mo mon month months".split())
-_QUARTERS: Final = frozenset("Q QS QE q quarter quarters".split())
-_YEARS: Final = frozenset("Y YS YE y yr yrs year years A a".split())
+_MONTHS: Final = frozenset(["M", "MS", "ME", "mo", "mon", "month", "months"])
+_QUARTERS: Final = frozenset(["Q", "QS", "QE", "q", "quarter", "quarters"])
+_YEARS: Final = frozenset(["Y", "YS", "YE", "y", "yr", "yrs", "year", "years", "A", "a"])
 _OTHER_SPELLINGS: Final = {
-    **dict.fromkeys("w wk wks week weeks".split(), "W"),
-    **dict.fromkeys("d day days".split(), "D"),
-    **dict.fromkeys("H hr hrs hour hours".split(), "h"),
-    **dict.fromkeys("T mins minute minutes Min MIN".split(), "min"),
-    **dict.fromkeys("S sec secs second seconds".split(), "s"),
-    **dict.fromkeys("L millisecond milliseconds".split(), "ms"),
-    **dict.fromkeys("U µs μs microsecond microseconds".split(), "us"),
+    **dict.fromkeys(["w", "wk", "wks", "week", "weeks"], "W"),
+    **dict.fromkeys(["d", "day", "days"], "D"),
+    **dict.fromkeys(["H", "hr", "hrs", "hour", "hours"], "h"),
+    **dict.fromkeys(["T", "mins", "minute", "minutes", "Min", "MIN"], "min"),
+    **dict.fromkeys(["S", "sec", "secs", "second", "seconds"], "s"),
+    **dict.fromkeys(["L", "millisecond", "milliseconds"], "ms"),
+    **dict.fromkeys(["U", "µs", "μs", "microsecond", "microseconds"], "us"),
 }
 
 _ALLOWED: Final = (
@@ -178,7 +178,7 @@ def _exact_microseconds(value: object, name: str) -> Fraction:
     # numpy.timedelta64 first: it is a number to Python (a subclass of numpy.signedinteger).
     if isinstance(value, np.timedelta64):
         return _from_numpy(value, name)
-    if isinstance(value, datetime.timedelta):
+    if isinstance(value, dt.timedelta):
         whole = (value.days * 86_400 + value.seconds) * 1_000_000 + value.microseconds
         # pandas.Timedelta is a timedelta that also holds nanoseconds.
         return whole + Fraction(getattr(value, "nanoseconds", 0), 1_000)

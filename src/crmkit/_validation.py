@@ -168,8 +168,9 @@ def check_generator(name: str, value: object, owner: str) -> np.random.Generator
     """
     if value is None or isinstance(value, np.random.Generator):
         return np.random.default_rng(value)
-    if isinstance(value, Integral) and not isinstance(value, bool | np.bool_) and int(value) >= 0:
-        return np.random.default_rng(int(value))
+    seed = int(value) if isinstance(value, Integral) and not isinstance(value, bool | np.bool_) else -1
+    if seed >= 0:
+        return np.random.default_rng(seed)
     if isinstance(value, np.random.RandomState):
         return np.random.default_rng(value.randint(0, 2**32, size=4, dtype=np.uint32))
     allowed = "None, a non-negative int, a numpy.random.Generator or a numpy.random.RandomState"
@@ -179,7 +180,7 @@ def check_generator(name: str, value: object, owner: str) -> np.random.Generator
 def check_vector(
     name: str,
     values: object,
-    dtype: type[np.float64] | type[np.int64],
+    dtype: type[np.float64 | np.int64],
     owner: str,
     *,
     n: int | None = None,
@@ -256,7 +257,7 @@ def _as_numbers(values: Any) -> NDArray[Any] | None:
     try:
         if np.ma.isMaskedArray(values):
             # numpy.asarray would drop the mask and let the hidden values through.
-            values = values.astype(np.float64).filled(np.nan) if values.mask.any() else values.data
+            values = np.ma.filled(values.astype(np.float64), np.nan) if np.ma.is_masked(values) else values.data
         array = np.asarray(values)
         if array.dtype.kind == "O":
             array = _from_objects(values, array)

@@ -1,12 +1,14 @@
-"""Numba: the policy by which kernels are compiled, and the threads they run on.
+"""Numba: the policy by which kernels are compiled and cached, and the threads they run on.
 
 A kernel takes clean arrays, returns arrays and a status code, never raises, and imports only numpy
-and `kernel`. It stands in a file named ``*_kernels.py``.
+and `kernel`. It stands in a file named ``*_kernels.py``, whose function ``example_calls()`` yields
+pairs of a kernel and a tuple of tiny arguments of the types that the library passes.
 """
 
 from __future__ import annotations
 
-from crmkit._numba._policy import kernel
+from crmkit._numba._policy import kernel, registered_kernels
 from crmkit._numba._threads import n_threads, run_in_ranges
+from crmkit._numba._warm import Warmed, warm
 
-__all__ = ["kernel", "n_threads", "run_in_ranges"]
+__all__ = ["Warmed", "kernel", "n_threads", "registered_kernels", "run_in_ranges", "warm"]

@@ -7,6 +7,7 @@ threads.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -66,7 +67,7 @@ def run_in_ranges(
     """
     parts = max(1, min(n_threads() if threads is None else threads, n // max(minimum, 1)))
     edges = [n * part // parts for part in range(parts + 1)]
-    ranges = list(zip(edges[:-1], edges[1:], strict=True))
+    ranges = list(itertools.pairwise(edges))
     if parts == 1:
         return [function(0, n, *args)]
     # A new pool each time: one that is kept would hang in forked children. The caller's thread
