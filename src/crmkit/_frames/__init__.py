@@ -1,0 +1,30 @@
+"""The edge between the caller's data frames and crmkit's columns.
+
+Everything that knows what a pandas, polars or Arrow object is stands in this folder; it is the
+only importer of narwhals. ``read_columns`` takes named columns out of a frame, the converters of
+`_ids`, `_times` and `_numbers` turn one column into clean numpy arrays, and ``make_frame`` builds
+the frame that goes back to the caller.
+"""
+
+from crmkit._frames._ids import factorize, lookup_ids
+from crmkit._frames._numbers import Category, extra_column, number_column
+from crmkit._frames._read import Columns, read_columns
+from crmkit._frames._times import TimeColumn, instants, localize, time_column
+from crmkit._frames._write import concat_columns, make_frame, row_index
+
+__all__ = [
+    "Category",
+    "Columns",
+    "TimeColumn",
+    "concat_columns",
+    "extra_column",
+    "factorize",
+    "instants",
+    "localize",
+    "lookup_ids",
+    "make_frame",
+    "number_column",
+    "read_columns",
+    "row_index",
+    "time_column",
+]

@@ -1,0 +1,88 @@
+"""Columns of numbers, and the further columns that an event log keeps as they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from numbers import Number
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import numpy as np
+from numpy.typing import NDArray
+
+from crmkit._frames._ids import factorize
+from crmkit.exceptions import ParameterError
+
+
+@dataclass(frozen=True)
+class Category:
+    """A column of categories: ``levels[codes]``, where code -1 is a missing value."""
+
+    codes: NDArray[np.int32]
+    levels: NDArray[Any]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def take(self, rows: NDArray[Any]) -> Category:
+        """The same levels at other rows."""
+        return Category(self.codes[rows], self.levels)
+
+    def to_array(self) -> NDArray[Any]:
+        """The column as objects, None where it is missing."""
+        if len(self.levels) == 0:
+            return np.full(len(self.codes), None, dtype=object)
+        values = self.levels.astype(object)[self.codes]
+        values[self.codes < 0] = None
+        return values
+
+
+def number_column(series: nw.Series[Any], parameter: str) -> NDArray[np.float64]:
+    """Read a column of numbers as float64, with NaN for nulls.
+
+    Text is refused: whether ``"1,5"`` is 1.5 or 15 is the caller's knowledge.
+    """
+    dtype = series.dtype
+    if dtype.is_decimal():
+        series = series.cast(nw.Float64)
+    elif dtype == nw.Object:
+        return _numbers_of_objects(series, parameter)
+    elif not dtype.is_numeric():
+        raise ParameterError(
+            f"{parameter}={series.name!r} is a column of {dtype}, not of numbers. "
+            "Convert it first, for example with pandas.to_numeric or polars' cast."
+        )
+    if dtype.is_integer() and not series.is_null().any():
+        return np.ascontiguousarray(series.to_numpy(), dtype=np.float64)
+    return np.ascontiguousarray(series.cast(nw.Float64).to_numpy(), dtype=np.float64)
+
+
+def _numbers_of_objects(series: nw.Series[Any], parameter: str) -> NDArray[np.float64]:
+    numbers = np.empty(len(series), dtype=np.float64)
+    for position, cell in enumerate(series.to_numpy()):
+        if isinstance(cell, bool) or not (cell is None or isinstance(cell, Number | Decimal) or cell != cell):
+            raise ParameterError(
+                f"{parameter}={series.name!r} holds {cell!r} at position {position}, which is not a number. "
+                "Convert the column first, for example with pandas.to_numeric."
+            )
+        numbers[position] = np.nan if cell is None or cell != cell else float(cell)  # type: ignore[arg-type]  # checked
+    return numbers
+
+
+def extra_column(series: nw.Series[Any], parameter: str) -> NDArray[Any] | Category:
+    """Read a further column: numbers as float64 or int64, flags as bool, text as categories."""
+    dtype = series.dtype
+    has_null = bool(series.is_null().any())
+    if dtype == nw.Boolean and not has_null:
+        return np.ascontiguousarray(series.to_numpy(), dtype=np.bool_)
+    if dtype.is_integer() and not has_null and dtype != nw.UInt64:
+        return np.ascontiguousarray(series.to_numpy(), dtype=np.int64)
+    if dtype.is_numeric():
+        return number_column(series, parameter)
+    if dtype in (nw.String, nw.Categorical, nw.Enum, nw.Object, nw.Boolean):
+        return Category(*factorize(series, parameter))
+    raise ParameterError(
+        f"{parameter}={series.name!r} is a column of {dtype}: further columns are numbers, flags or text. "
+        "Convert it first, for example a date to the number of days since a date."
+    )
