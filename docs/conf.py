@@ -6,8 +6,8 @@ import importlib
 import inspect
 from pathlib import Path
 
-import sphinx_gallery.sorting
 from sphinx.application import Sphinx
+from sphinx.config import Config
 
 import crmkit
 
@@ -21,6 +21,7 @@ version = release = crmkit.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.extlinks",
     "sphinx.ext.mathjax",
     "myst_parser",
     "numpydoc",
@@ -32,6 +33,7 @@ templates_path = ["_templates"]
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 default_role = "py:obj"
+extlinks = {"doi": ("https://doi.org/%s", "doi:%s")}
 nitpicky = False  # types such as "array-like of shape (n,)" are words, not references
 
 # One page per public name, with the members that it defines itself: what it inherits from
@@ -54,7 +56,7 @@ sphinx_gallery_conf = {
     "examples_dirs": str(HERE.parent / "examples"),
     "gallery_dirs": "gallery",
     "filename_pattern": r"plot_\w+\.py$",
-    "within_subsection_order": sphinx_gallery.sorting.FileNameSortKey,
+    "within_subsection_order": "FileNameSortKey",
     "abort_on_example_error": True,
     "download_all_examples": False,
     "show_memory": False,
@@ -74,11 +76,11 @@ html_theme_options = {
 }
 
 
-def write_api_pages(_: Sphinx) -> None:
+def write_api_pages(_: Sphinx, __: Config) -> None:
     """Write one page per room from the room itself, so that a new room needs no page by hand."""
     folder = HERE / "api" / "generated"
     folder.mkdir(parents=True, exist_ok=True)
-    for name in crmkit._ROOMS:
+    for name in sorted(crmkit._ROOMS):
         room = importlib.import_module(f"crmkit.{name}")
         lines = [f"crmkit.{name}", "=" * (len(name) + 7), "", f".. automodule:: crmkit.{name}", "   :no-members:", ""]
         for title, test in (("Classes", inspect.isclass), ("Functions", inspect.isroutine)):
@@ -94,5 +96,5 @@ def write_api_pages(_: Sphinx) -> None:
 
 
 def setup(app: Sphinx) -> None:
-    """Write the pages of the rooms before autosummary looks for its stubs."""
-    app.connect("builder-inited", write_api_pages, priority=100)
+    """Write the pages of the rooms before Sphinx looks which pages there are."""
+    app.connect("config-inited", write_api_pages)
