@@ -11,7 +11,7 @@ help:  ## List what can be made
 
 venv:  ## Make .venv with everything a contributor needs
 	python3 -m venv .venv
-	.venv/bin/python -m pip install -q -e '.[dev,bench]'
+	.venv/bin/python -m pip install -q -e '.[dev]'
 
 ci:  ## Everything that decides about a change, on clean environments
 	.ci/run
@@ -19,7 +19,7 @@ ci:  ## Everything that decides about a change, on clean environments
 test:  ## Run the tests
 	$(PYTHON) -m pytest
 
-lint:  ## Style, types, arrows between rooms, changelog fragments
+lint:  ## Style, types, arrows between rooms, fragments, benchmarks
 	.ci/run lint
 
 format:  ## Put the code into its canonical form
@@ -42,4 +42,5 @@ changelog:  ## Show what the fragments say about the next release
 	$(PYTHON) -m towncrier build --draft --version next
 
 bench:  ## Run every benchmark once, quickly, on this checkout
+	@$(PYTHON) -m asv machine --yes --config benchmarks/asv.conf.json >/dev/null
 	$(PYTHON) -m asv run --config benchmarks/asv.conf.json --environment existing:$(PYTHON) --quick --show-stderr
