@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 # Before anything imports matplotlib: tests draw into files, on machines without a screen.
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -25,6 +28,38 @@ hypothesis.settings.load_profile("crmkit")
 _DATA = os.environ.get("CRMKIT_DATA")
 
 
+def frame_of(kind: str, data: Mapping[str, Any]) -> Any:
+    """Build a frame of one kind from columns that are lists or numpy arrays."""
+    # Imported here, so that tests of one kind of frame do not wait for the others.
+    if kind == "dict":
+        import numpy as np
+
+        return {name: np.asarray(column) for name, column in data.items()}
+    if kind.startswith("pandas"):
+        import pandas as pd
+
+        frame = pd.DataFrame(dict(data))
+        return frame.convert_dtypes() if kind == "pandas-nullable" else frame
+    if kind.startswith("polars"):
+        import polars as pl
+
+        return pl.LazyFrame(dict(data)) if kind == "polars-lazy" else pl.DataFrame(dict(data))
+    import pyarrow as pa
+
+    table = pa.table(dict(data))
+    if kind == "pyarrow":
+        return table
+    import duckdb
+
+    return duckdb.from_arrow(table)
+
+
+@pytest.fixture(params=["pandas", "pandas-nullable", "polars", "polars-lazy", "pyarrow", "duckdb", "dict"])
+def make_frame(request: pytest.FixtureRequest) -> Callable[[Mapping[str, Any]], Any]:
+    """Return what builds a frame from columns; the test runs once for each kind of frame."""
+    return functools.partial(frame_of, request.param)
+
+
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
     """Return the folder of real data sets; tests that ask for it carry the `data` marker."""
@@ -37,10 +72,12 @@ def data_folder() -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what reads real data, so that ``-m data`` selects it and the summary counts it."""
+    """Mark what reads real data and what runs kernels, so that nobody has to remember to."""
     for item in items:
         if "data_folder" in getattr(item, "fixturenames", ()):
             item.add_marker("data")
+        if item.path.name.endswith("_kernels.py"):
+            item.add_marker("kernels")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
