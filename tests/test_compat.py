@@ -54,8 +54,8 @@ def test_callbacks_are_there_from_1_9_on():
             {"share": 1.0},
             r"The 'share' parameter of Threshold must be a float in the range \(0.0, 1.0\). Got 1.0 instead",
         ),
-        ({"side": "up"}, "The 'side' parameter of Threshold must be a str among {'left', 'right'}"),
-        ({"n_bins": 7}, r"The 'n_bins' parameter of Threshold must be an int among \{(10, 5|5, 10)\} or None"),
+        ({"side": "up"}, r"The 'side' parameter of Threshold must be a str among \{'(left', 'right|right', 'left)'\}"),
+        ({"n_bins": 7}, r"The 'n_bins' parameter of Threshold must be an? int among \{(10, 5|5, 10)\} or None"),
         ({"inner": 3}, "The 'inner' parameter of Threshold must be an object implementing 'fit' or None"),
     ],
 )

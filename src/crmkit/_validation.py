@@ -232,8 +232,8 @@ def check_vector(
     if array.dtype.kind == "f" and (finite or dtype is np.int64):
         _refuse(~np.isfinite(array), array, name, owner, "missing or infinite")
     if dtype is np.int64 and array.dtype.kind in "fu":
-        _refuse((array != np.floor(array)) | (array >= 2.0**63) | (array < -(2.0**63)), array, name, owner,
-                "not whole numbers of 64 bits")  # fmt: skip
+        fits = (array == np.floor(array)) & (array < 2.0**63) & (array >= -(2.0**63))
+        _refuse(~fits, array, name, owner, "not whole numbers of 64 bits")
     return np.ascontiguousarray(array, dtype=dtype)
 
 

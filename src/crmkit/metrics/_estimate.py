@@ -21,7 +21,7 @@ class Estimate:
     question about their errors: compare ``float(a) < float(b)`` for the bare values, or estimate
     the difference of both (see `crmkit.metrics.estimate`).
 
-    Parameters
+    Attributes
     ----------
     value : float
         The figure itself.

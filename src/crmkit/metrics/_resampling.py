@@ -127,9 +127,9 @@ def estimate(
     >>> spent = np.repeat([12.0, 30.0, 18.0, 7.0, 22.0, 41.0, 15.0, 9.0, 26.0, 20.0], 2)
     >>> customer = np.repeat(np.arange(10), 2)
     >>> f"{estimate(np.mean, spent, groups=customer, random_state=0):.1f}"
-    '20.0 [15.0, 27.3]'
+    '20.0 [14.2, 26.8]'
     >>> f"{estimate(np.mean, spent, random_state=0):.1f}"
-    '20.0 [16.3, 24.7]'
+    '20.0 [16.1, 24.4]'
     """
     if not callable(function):
         raise parameter_error("function", function, "callable", _OWNER)
