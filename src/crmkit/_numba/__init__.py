@@ -1,7 +1,7 @@
 """Numba: the policy by which kernels are compiled and cached, and the threads they run on.
 
 A kernel takes clean arrays, returns arrays and a status code, never raises, and imports only numpy
-and `kernel`. It stands in a file named ``*_kernels.py``, whose function ``example_calls()`` yields
+and `kernel`. It stands in a file named ``*_kernels.py``, whose function ``example_calls()`` returns
 pairs of a kernel and a tuple of tiny arguments of the types that the library passes.
 """
 

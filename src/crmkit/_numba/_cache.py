@@ -10,6 +10,7 @@ its own, so that no index of signatures can be mixed up by processes that write 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -90,7 +91,8 @@ class KernelCache:
             temporary.write_bytes(dumps((key, data._reduce())))
             temporary.replace(path)  # readers see the whole file or none
         except OSError:
-            _remove(temporary)
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
     def _file(self, sig: Any, codegen: Any) -> tuple[Path, tuple[Any, ...]]:
         key = (sig, codegen.magic_tuple(), self._source, dumps(self._closure))
@@ -168,17 +170,15 @@ def _base_folder() -> Path | None:
 def _prepared(parent: Path, package: str, digest: str) -> Path | None:
     """Find or make the folder and mark it as used; it need not be writable if it is there."""
     folder = parent / f"{package}-{digest}"
+    if folder.is_dir():
+        with contextlib.suppress(OSError):
+            os.utime(folder)
+        return folder
     try:
-        new = not folder.is_dir()
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
         return None
-    try:
-        os.utime(folder)
-    except OSError:
-        return folder
-    if new:
-        _prune(parent, package)
+    _prune(parent, package)
     return folder
 
 
@@ -195,10 +195,3 @@ def _prune(parent: Path, package: str) -> None:
     for path in sorted(used, key=used.__getitem__, reverse=True)[_KEPT_FOLDERS:]:
         if used[path] < time.time() - _KEPT_SECONDS:
             shutil.rmtree(path, ignore_errors=True)
-
-
-def _remove(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError:
-        return

@@ -6,7 +6,6 @@ import importlib
 import os
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,8 +41,8 @@ class Warmed:
 def warm(cache_dir: str | os.PathLike[str] | None = None) -> Warmed:
     """Compile every kernel of crmkit for the arguments that the library passes.
 
-    Each ``*_kernels.py`` module has a function ``example_calls()`` that yields pairs of a kernel
-    and a tuple of tiny arguments; they are called one by one.
+    Each ``*_kernels.py`` module has a function ``example_calls()`` that returns pairs of a
+    kernel and a tuple of tiny arguments; they are called one by one.
 
     Parameters
     ----------
@@ -90,7 +89,9 @@ def _writable_folder(cache_dir: str | os.PathLike[str] | None) -> Path:
     raise CrmkitError(f"{place} cannot be written. Name another with --cache or NUMBA_CACHE_DIR.")
 
 
-def _kernel_modules() -> Iterator[str]:
-    for root in crmkit.__path__:
-        for path in sorted(Path(root).rglob("*_kernels.py")):
-            yield ".".join(("crmkit", *path.relative_to(root).with_suffix("").parts))
+def _kernel_modules() -> list[str]:
+    return [
+        ".".join(("crmkit", *path.relative_to(root).with_suffix("").parts))
+        for root in crmkit.__path__
+        for path in sorted(Path(root).rglob("*_kernels.py"))
+    ]

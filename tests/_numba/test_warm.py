@@ -1,0 +1,81 @@
+"""``warm`` compiles every kernel, into a folder that other processes then only read."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numba
+import pytest
+
+from crmkit._numba import kernel, registered_kernels, warm
+from crmkit._numba._warm import _kernel_modules
+from crmkit.exceptions import CrmkitError
+
+pytestmark = pytest.mark.skipif(
+    bool(numba.config.DISABLE_JIT), reason="nothing is compiled, as NUMBA_DISABLE_JIT is set"
+)
+
+WARM = """
+import json, sys
+from crmkit._numba import registered_kernels, warm
+done = warm(*sys.argv[1:])
+kernels = registered_kernels().items()
+print(json.dumps({"n": done.n_kernels, "folder": done.folder, "seconds": done.seconds,
+                  "signatures": {name: len(kernel.signatures) for name, kernel in kernels},
+                  "misses": sum(sum(kernel.stats.cache_misses.values()) for _, kernel in kernels)}))
+"""
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", WARM, *arguments],
+        env={name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.slow
+def test_every_kernel_is_compiled_once_and_then_read(tmp_path):
+    folder = tmp_path / "image"
+    first = run(str(folder))
+    assert first.returncode == 0, first.stderr
+    done = json.loads(first.stdout)
+    assert [name for name, count in done["signatures"].items() if count == 0] == []
+    assert done["n"] == len(done["signatures"])
+    assert done["seconds"] > 0
+    assert Path(done["folder"]).is_relative_to(folder)
+
+    second = run(NUMBA_CACHE_DIR=str(folder))
+    assert second.returncode == 0, second.stderr
+    again = json.loads(second.stdout)
+    assert again["misses"] == 0
+    assert again["folder"] == done["folder"]
+
+
+@pytest.mark.parametrize("module", _kernel_modules())
+def test_kernel_files_have_example_calls(module):
+    calls = importlib.import_module(module).example_calls()
+    known = registered_kernels().values()
+    assert all(any(function is one for one in known) for function, _ in calls)
+
+
+def test_a_folder_that_cannot_be_written_is_an_error(tmp_path):
+    (tmp_path / "file").touch()
+    ran = run(str(tmp_path / "file" / "below"))
+    assert ran.returncode == 1
+    assert "cannot be written. Name another with --cache or NUMBA_CACHE_DIR." in ran.stderr
+
+
+def test_the_folder_must_be_named_before_a_kernel_is_loaded(tmp_path):
+    kernel(lambda a: a)
+    before = numba.config.CACHE_DIR
+    with pytest.raises(CrmkitError, match="must come before any kernel is loaded"):
+        warm(tmp_path)
+    assert before == numba.config.CACHE_DIR
