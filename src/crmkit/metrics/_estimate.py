@@ -101,7 +101,7 @@ class Estimate:
         if not (math.isfinite(width) and width > 0):
             return ".6g"
         decimals = 1 - math.floor(math.log10(width))
-        largest = max(abs(self.low), abs(self.high))
+        largest = max(abs(self.value), abs(self.low), abs(self.high))
         # Beyond this the decimals of a float mean nothing, or the digits do not fit on a line.
         return f",.{max(decimals, 0)}f" if decimals <= 12 and largest < 1e15 else ".6g"
 

@@ -211,7 +211,7 @@ def _group_codes(groups: ArrayLike, n_rows: int) -> NDArray[np.intp]:
             f"Got shape {ids.shape} instead."
         )
     if ids.dtype.kind == "O":
-        missing = np.array([value is None or value != value for value in ids], dtype=bool)  # noqa: PLR0124 - NaN, NaT
+        missing = np.array([_is_missing(value) for value in ids], dtype=bool)
     else:
         missing = np.isnan(ids) if ids.dtype.kind in "fmM" else np.zeros(n_rows, dtype=bool)
     if missing.any():
@@ -223,6 +223,12 @@ def _group_codes(groups: ArrayLike, n_rows: int) -> NDArray[np.intp]:
         return np.unique(ids, return_inverse=True)[1]
     except TypeError as error:
         raise ParameterError("The 'groups' parameter of estimate must hold ids of one type.") from error
+
+
+def _is_missing(value: Any) -> bool:
+    # NaN and NaT do not equal themselves, and pandas.NA gives no bool at all.
+    same = value == value  # noqa: PLR0124 - see above
+    return value is None or not (isinstance(same, bool | np.bool_) and bool(same))
 
 
 def _same_length(arrays: tuple[ArrayLike, ...]) -> list[NDArray[Any]]:
