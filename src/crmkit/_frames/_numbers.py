@@ -37,6 +37,12 @@ class Category:
         values[self.codes < 0] = None
         return values
 
+    def to_ids(self) -> NDArray[Any]:
+        """The column as ids: numbers or text, or objects where some are missing."""
+        if len(self.codes) and self.codes.min() < 0:
+            return self.to_array()
+        return self.levels[self.codes]
+
 
 def number_column(series: nw.Series[Any], parameter: str) -> NDArray[np.float64]:
     """Read a column of numbers as float64, with NaN for nulls.

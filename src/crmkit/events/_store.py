@@ -1,0 +1,342 @@
+"""The columns of an event log, sorted by customer and instant, and how they come to be sorted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crmkit._frames import Category, localize
+from crmkit._numba import run_in_ranges
+from crmkit.events._sort_kernels import (
+    count_codes,
+    count_ties,
+    first_of_orders,
+    gather,
+    is_sorted,
+    mark_repeats,
+    place_rows,
+    running_maximum,
+    sort_customers,
+    sort_ties,
+    tie_runs,
+    to_cents,
+)
+
+Column = NDArray[Any] | Category
+
+#: What an event is to the methods that read purchases.
+OTHER, PURCHASE, REFUND = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Clean events in any order: what a frame, or the parts of a merge, come down to.
+
+    Attributes
+    ----------
+    customer : Category
+        Codes into the sorted customer ids.
+    time : ndarray of int64
+        Wall-clock microseconds.
+    second_pass : ndarray of bool or None
+        Events in the second pass of an hour that the clock shows twice.
+    money, price, quantity : ndarray of float64 or None
+        `money` is the money of the line; `price` is kept only where the caller named it.
+    item, order, kind : Category or None
+    extras : dict
+        Further columns by name.
+    """
+
+    customer: Category
+    time: NDArray[np.int64]
+    second_pass: NDArray[np.bool_] | None = None
+    money: NDArray[np.float64] | None = None
+    price: NDArray[np.float64] | None = None
+    quantity: NDArray[np.float64] | None = None
+    item: Category | None = None
+    order: Category | None = None
+    kind: Category | None = None
+    extras: Mapping[str, Column] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def columns(self) -> Iterator[tuple[str, Column]]:
+        """All columns that are there, in a fixed order."""
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            if entry.name == "extras":
+                yield from ((f"extras.{name}", column) for name, column in value.items())
+            elif value is not None:
+                yield entry.name, value
+
+    def take(self, rows: NDArray[Any]) -> Rows:
+        """Some of the rows."""
+        taken = {name: column.take(rows) if isinstance(column, Category) else column[rows]
+                 for name, column in self.columns()}  # fmt: skip
+        return self.with_columns(taken)
+
+    def with_columns(self, columns: Mapping[str, Column]) -> Rows:
+        """The same rows with these columns, named as `columns` names them."""
+        extras = {name.removeprefix("extras."): column for name, column in columns.items() if "extras." in name}
+        plain: dict[str, Any] = {name: column for name, column in columns.items() if "extras." not in name}
+        return replace(self, **plain, extras=extras)
+
+
+@dataclass(frozen=True)
+class Store:
+    """Events sorted by customer and instant; equal instants by content, so the input order never matters.
+
+    Attributes
+    ----------
+    customers : ndarray of int64 or unicode, shape (n_customers,)
+        Sorted ids.
+    pointers : ndarray of int64, shape (n_customers + 1,)
+        The events of customer ``c`` are ``pointers[c]:pointers[c + 1]``.
+    time : ndarray of int64, shape (n_events,)
+        Wall-clock microseconds, never going back within a customer.
+    wall : ndarray of int64 or None
+        What the clock really showed, where an autumn hour makes that differ from `time`.
+    cents, money : ndarray of int64, ndarray of float64
+        One of the two holds the money of each event, the other is empty: whole cents add up
+        exactly. Both are empty in a log without money.
+    roles : ndarray of int8
+        OTHER, PURCHASE or REFUND; empty where every event is a purchase.
+    second_pass, price, quantity, item, order, kind, extras
+        As in `Rows`, sorted.
+    """
+
+    customers: NDArray[Any]
+    pointers: NDArray[np.int64]
+    time: NDArray[np.int64]
+    wall: NDArray[np.int64] | None
+    cents: NDArray[np.int64]
+    money: NDArray[np.float64]
+    roles: NDArray[np.int8]
+    has_money: bool
+    second_pass: NDArray[np.bool_] | None = None
+    price: NDArray[np.float64] | None = None
+    quantity: NDArray[np.float64] | None = None
+    item: Category | None = None
+    order: Category | None = None
+    kind: Category | None = None
+    extras: Mapping[str, Column] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for _, array in self.arrays():
+            # A memory map of a file opened for reading is read-only already.
+            array.setflags(write=False)
+
+    def arrays(self) -> Iterator[tuple[str, NDArray[Any]]]:
+        """Every array, by a name that a file can have."""
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            columns = value.items() if isinstance(value, Mapping) else [("", value)]
+            for suffix, column in columns:
+                name = f"{entry.name}.{suffix}" if suffix else entry.name
+                if isinstance(column, Category):
+                    yield f"{name}.codes", column.codes
+                    yield f"{name}.levels", column.levels
+                elif isinstance(column, np.ndarray):
+                    yield name, column
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The cached first_of_order is left out: equal stores have equal pickles, and so equal hashes.
+        return {entry.name: getattr(self, entry.name) for entry in fields(self)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+    @property
+    def n_customers(self) -> int:
+        """Number of customers."""
+        return len(self.customers)
+
+    def amounts(self) -> NDArray[np.float64] | None:
+        """The money of each event, or None."""
+        if not self.has_money:
+            return None
+        return self.cents / 100.0 if len(self.cents) else self.money
+
+    def owners(self) -> NDArray[np.int32]:
+        """The customer code of each event."""
+        return np.repeat(np.arange(self.n_customers, dtype=np.int32), np.diff(self.pointers))
+
+    @cached_property
+    def first_of_order(self) -> NDArray[np.int64]:
+        """For each event the first purchase of its order, or -1; empty in a log without orders."""
+        if self.order is None:
+            return np.empty(0, dtype=np.int64)
+        first = np.empty(len(self.time), dtype=np.int64)
+        run_in_ranges(first_of_orders, self.n_customers, self.pointers, self.order.codes, self.roles, first)
+        return first
+
+    def to_rows(self) -> Rows:
+        """The events as rows again."""
+        return Rows(
+            customer=Category(self.owners(), self.customers),
+            time=self.time if self.wall is None else self.wall,
+            second_pass=self.second_pass,
+            money=self.amounts(),
+            price=self.price,
+            quantity=self.quantity,
+            item=self.item,
+            order=self.order,
+            kind=self.kind,
+            extras=self.extras,
+        )
+
+
+def sort_rows(rows: Rows, zone: str | None, *, assume_sorted: bool = False) -> tuple[Store, NDArray[Any], NDArray[Any]]:
+    """Sort rows into a store.
+
+    Returns
+    -------
+    store : Store
+        Its `roles` are empty; who knows what a purchase is sets them.
+    order : ndarray of int
+        The row of each event.
+    repeats : ndarray of int
+        The events that equal the one before them in every column.
+    """
+    instants = rows.time
+    if rows.second_pass is not None and zone is not None:
+        index = localize(rows.time, zone, rows.second_pass).tz_convert("UTC").tz_localize(None)
+        instants = index.to_numpy().astype("M8[us]").view(np.int64)
+    codes, n_customers = rows.customer.codes, len(rows.customer.levels)
+    pointers, order, times = _by_customer(codes, instants, n_customers, assume_sorted=assume_sorted)
+    repeats = _order_ties(rows, pointers, times, order)
+    taken = {name: _gathered(column, order) for name, column in rows.columns() if name not in {"customer", "time"}}
+    clean = rows.with_columns(taken)
+    wall = None
+    if instants is not rows.time:
+        wall = _gather(rows.time, order)
+        times = wall.copy()
+        run_in_ranges(running_maximum, n_customers, pointers, times)
+    empty = np.empty(0, dtype=np.float64)
+    cents = _cents(clean.money)
+    store = Store(
+        customers=rows.customer.levels,
+        pointers=pointers,
+        time=times,
+        wall=wall,
+        cents=cents,
+        money=empty if clean.money is None or len(cents) else clean.money,
+        roles=np.empty(0, dtype=np.int8),
+        has_money=clean.money is not None,
+        second_pass=clean.second_pass,
+        price=clean.price,
+        quantity=clean.quantity,
+        item=clean.item,
+        order=clean.order,
+        kind=clean.kind,
+        extras=clean.extras,
+    )
+    return store, order, repeats
+
+
+def _by_customer(
+    codes: NDArray[np.int32], times: NDArray[np.int64], n_customers: int, *, assume_sorted: bool
+) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[np.int64]]:
+    """Counting sort by customer, then a sort of each customer's few events: no global sort."""
+    n = len(codes)
+    counts: list[NDArray[np.int64]] = []
+    ranges: list[tuple[int, int]] = []
+
+    def count(start: int, stop: int) -> bool:
+        own = np.zeros(n_customers, dtype=np.int64)
+        count_codes(start, stop, codes, own)
+        counts.append(own)
+        ranges.append((start, stop))
+        return assume_sorted or bool(is_sorted(start, stop, times))
+
+    in_time_order = all(run_in_ranges(count, n))
+    by_start = sorted(range(len(ranges)), key=lambda part: ranges[part])
+    pointers = np.zeros(n_customers + 1, dtype=np.int64)
+    np.cumsum(np.sum(counts, axis=0), out=pointers[1:])
+    slots, first = {}, pointers[:-1].copy()
+    for part in by_start:
+        slots[ranges[part][0]] = first
+        first = first + counts[part]
+    order = np.empty(n, dtype=np.int32 if n < 2**31 else np.int64)
+    sorted_times = np.empty(n, dtype=np.int64)
+
+    def place(start: int, stop: int) -> None:
+        place_rows(start, stop, codes, times, slots[start], order, sorted_times)
+
+    run_in_ranges(place, n)
+    if not in_time_order:
+        run_in_ranges(sort_customers, n_customers, pointers, order, sorted_times)
+    return pointers, order, sorted_times
+
+
+def _order_ties(
+    rows: Rows, pointers: NDArray[np.int64], times: NDArray[np.int64], order: NDArray[Any]
+) -> NDArray[np.int64]:
+    """Sort events of one customer and instant by content, in place; returns the exact repeats."""
+    n_tied = sum(run_in_ranges(count_ties, len(pointers) - 1, pointers, times))
+    if n_tied == 0:
+        return np.empty(0, dtype=np.int64)
+    positions = np.empty(n_tied, dtype=np.int64)
+    runs = np.empty(n_tied // 2 + 1, dtype=np.int64)
+    n_runs = tie_runs(pointers, times, positions, runs)
+    runs = runs[: n_runs + 1]
+    tied = order[positions]
+    columns = [_sort_key(column, tied) for name, column in _by_meaning(rows) if name not in {"customer", "time"}]
+    keys = np.column_stack(columns) if columns else np.empty((n_tied, 0), dtype=np.int64)
+    local = np.empty(n_tied, dtype=np.int64)
+    run_in_ranges(sort_ties, n_runs, runs, keys, local)
+    for run in np.flatnonzero(np.diff(runs) > 64):
+        left, right = runs[run], runs[run + 1]
+        if keys.shape[1]:
+            local[left:right] = left + np.lexsort(keys[left:right].T[::-1])
+    repeats = np.zeros(n_tied, dtype=np.bool_)
+    mark_repeats(n_runs, runs, keys, local, repeats)
+    order[positions] = tied[local]
+    return positions[repeats]
+
+
+def _by_meaning(rows: Rows) -> list[tuple[str, Column]]:
+    """Columns in the order in which they sort ties: an invoice's lines together, by item."""
+    first = ["second_pass", "order", "item", "kind", "money"]
+    columns = dict(rows.columns())
+    return [(name, columns.pop(name)) for name in first if name in columns] + sorted(columns.items())
+
+
+def _sort_key(column: Column, rows: NDArray[Any]) -> NDArray[np.int64]:
+    """Integers in the order of a column's values."""
+    if isinstance(column, Category):
+        return column.codes[rows].astype(np.int64)
+    values = column[rows]
+    if values.dtype.kind != "f":
+        return values.astype(np.int64)
+    # Adding zero makes -0.0 the same as 0.0; flipping the bits of negative numbers puts them in order.
+    bits = (values + 0.0).view(np.int64)
+    return np.where(bits < 0, bits ^ np.iinfo(np.int64).max, bits)
+
+
+def _gathered(column: Column, order: NDArray[Any]) -> Column:
+    if isinstance(column, Category):
+        return Category(_gather(column.codes, order), column.levels)
+    return _gather(column, order)
+
+
+def _gather(values: NDArray[Any], order: NDArray[Any]) -> NDArray[Any]:
+    out = np.empty(len(order), dtype=values.dtype)
+    run_in_ranges(gather, len(order), values, order, out)
+    return out
+
+
+def _cents(money: NDArray[np.float64] | None) -> NDArray[np.int64]:
+    """Money as whole cents, or nothing where some amount is not a whole number of cents."""
+    if money is None:
+        return np.empty(0, dtype=np.int64)
+    cents = np.empty(len(money), dtype=np.int64)
+    if not all(run_in_ranges(to_cents, len(money), money, cents)):
+        return np.empty(0, dtype=np.int64)
+    return cents

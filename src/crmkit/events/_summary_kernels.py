@@ -1,0 +1,150 @@
+"""Kernels that add up what a row can see of its customer's purchases.
+
+Money adds up exactly: in whole cents as long as every amount is a whole number of cents, with
+compensated floats otherwise. The state of a sum is the tuple (cents, all amounts were cents, float
+sum, its error), so that the result depends on the visible amounts alone: the same for a log of one
+customer and for the full log, and after a purchase and its refund exactly zero.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from crmkit._numba import kernel
+
+
+@kernel
+def add_money(total, cents, money, position):
+    """A sum and one more amount."""
+    whole, exact, high, low = total
+    if len(cents) > 0:
+        return whole + cents[position], exact, high, low
+    amount = money[position]
+    scaled = np.rint(amount * 100.0)
+    if exact and abs(scaled) < 9007199254740992.0 and scaled / 100.0 == amount:
+        whole += np.int64(scaled)
+    else:
+        exact = False
+    # Knuth's two-sum: what rounding drops from `high` goes into `low`.
+    added = high + amount
+    part = added - high
+    low += (high - (added - part)) + (amount - part)
+    return whole, exact, added, low
+
+
+@kernel
+def money_of(total):
+    """The value of a sum."""
+    whole, exact, high, low = total
+    return whole / 100.0 if exact else high + low
+
+
+@kernel
+def _refunded_period(position, start, stop, time, roles, first_of_order, as_of, length, last_purchase):
+    """The period that a refund lowers, or -1: that of its order, else the latest at or before its own."""
+    own = (as_of - time[position] - 1) // length
+    if len(first_of_order) > 0:
+        bought = first_of_order[position]
+        if start <= bought < stop and time[bought] < as_of:
+            period = (as_of - time[bought] - 1) // length
+            if period >= own:
+                return period
+    # A purchase later in the same period counts as at the refund's time.
+    ahead = position + 1
+    while ahead < stop and (as_of - time[ahead] - 1) // length == own:
+        if roles[ahead] == 1:
+            return own
+        ahead += 1
+    if last_purchase >= 0:
+        return (as_of - time[last_purchase] - 1) // length
+    return np.int64(-1)
+
+
+@kernel
+def summarize_periods(
+    start, stop, codes, as_ofs, stops, pointers, time, cents, money, roles, first_of_order, length, has_money, out
+):
+    """Purchase periods of each row, counted back from as_of.
+
+    `out` receives, for each row: number of periods, index of the first and of the last period (0
+    is the one that ends at as_of), money of all periods and of the first one.
+    """
+    for row in range(start, stop):
+        first, last = pointers[codes[row]], stops[row]
+        as_of = as_ofs[row]
+        periods, first_period, last_period = 0, np.int64(-1), np.int64(-1)
+        total = (np.int64(0), True, 0.0, 0.0)
+        first_total = (np.int64(0), True, 0.0, 0.0)
+        refunds = 0
+        for position in range(first, last):
+            if len(roles) > 0 and roles[position] != 1:
+                refunds += roles[position] == 2
+                continue
+            period = (as_of - time[position] - 1) // length
+            if period != last_period:
+                periods += 1
+                last_period = period
+                if first_period < 0:
+                    first_period = period
+            if has_money:
+                total = add_money(total, cents, money, position)
+                if period == first_period:
+                    first_total = add_money(first_total, cents, money, position)
+        if refunds > 0 and periods > 0 and has_money:
+            last_purchase = np.int64(-1)
+            for position in range(first, last):
+                if roles[position] == 1:
+                    last_purchase = position
+                elif roles[position] == 2:
+                    period = _refunded_period(
+                        position, first, last, time, roles, first_of_order, as_of, length, last_purchase
+                    )
+                    if period >= 0:
+                        total = add_money(total, cents, money, position)
+                        if period == first_period:
+                            first_total = add_money(first_total, cents, money, position)
+        out[0, row] = periods
+        out[1, row] = first_period
+        out[2, row] = last_period
+        out[3, row] = money_of(total)
+        out[4, row] = money_of(first_total)
+
+
+@kernel
+def summarize_orders(
+    start, stop, codes, as_ofs, stops, pointers, time, cents, money, roles, first_of_order, has_money, out
+):
+    """Orders of each row: as `summarize_periods`, with an order's time being that of its first line.
+
+    The second and third entries are microseconds from the first and the last order to as_of.
+    """
+    for row in range(start, stop):
+        first, last = pointers[codes[row]], stops[row]
+        orders, first_order, last_order = 0, np.int64(-1), np.int64(-1)
+        total = (np.int64(0), True, 0.0, 0.0)
+        first_total = (np.int64(0), True, 0.0, 0.0)
+        last_purchase = np.int64(-1)
+        for position in range(first, last):
+            role = 1 if len(roles) == 0 else roles[position]
+            if role == 0:
+                continue
+            order = first_of_order[position]
+            if role == 1:
+                last_purchase = order
+                if order == position:
+                    orders += 1
+                    last_order = position
+                    if first_order < 0:
+                        first_order = position
+            elif order < 0 or order > position:
+                # No such order by then: the latest one bears the refund, if there is one.
+                order = last_purchase
+            if has_money and order >= 0:
+                total = add_money(total, cents, money, position)
+                if order == first_order:
+                    first_total = add_money(first_total, cents, money, position)
+        out[0, row] = orders
+        out[1, row] = as_ofs[row] - time[first_order] if orders > 0 else -1
+        out[2, row] = as_ofs[row] - time[last_order] if orders > 0 else -1
+        out[3, row] = money_of(total)
+        out[4, row] = money_of(first_total)

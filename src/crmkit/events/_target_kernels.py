@@ -1,0 +1,120 @@
+"""Kernels that read the label windows of rows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from crmkit._numba import kernel
+from crmkit.events._summary_kernels import add_money, money_of
+
+
+@kernel
+def first_in_window(start, stop, codes, pointers, stops, time, counted, begins, ends, found):
+    """For each row the first counted event in its window, or -1. `counted` empty counts all."""
+    for row in range(start, stop):
+        found[row] = -1
+        for position in range(stops[row], pointers[codes[row] + 1]):
+            if time[position] >= ends[row]:
+                break
+            if time[position] >= begins[row] and (len(counted) == 0 or counted[position] == 1):
+                found[row] = position
+                break
+
+
+@kernel
+def count_periods(start, stop, codes, pointers, stops, time, roles, first_of_order, begins, ends, length, out):
+    """Number of purchase periods in each row's window, counted from its beginning.
+
+    With `first_of_order` it is the number of orders that begin in the window.
+    """
+    for row in range(start, stop):
+        count = 0
+        last = np.int64(-1)
+        for position in range(stops[row], pointers[codes[row] + 1]):
+            if time[position] >= ends[row]:
+                break
+            if time[position] < begins[row] or (len(roles) > 0 and roles[position] != 1):
+                continue
+            if len(first_of_order) > 0:
+                count += first_of_order[position] == position
+                continue
+            period = (time[position] - begins[row]) // length
+            if period != last:
+                count += 1
+                last = period
+        out[row] = count
+
+
+@kernel
+def sum_money(start, stop, codes, pointers, stops, time, cents, money, roles, begins, ends, out):
+    """Money of each row's window: purchases and refunds at their own times."""
+    for row in range(start, stop):
+        total = (np.int64(0), True, 0.0, 0.0)
+        for position in range(stops[row], pointers[codes[row] + 1]):
+            if time[position] >= ends[row]:
+                break
+            if time[position] >= begins[row] and (len(roles) == 0 or roles[position] > 0):
+                total = add_money(total, cents, money, position)
+        out[row] = money_of(total)
+
+
+@kernel
+def count_items(start, stop, lefts, rights, time, roles, items, begins, ends, marks, counts):
+    """Number of distinct items that each row buys between two instants.
+
+    `marks` has an entry per item, -1 at first, and belongs to this range of rows alone.
+    """
+    for row in range(start, stop):
+        count = 0
+        for position in range(lefts[row], rights[row]):
+            if time[position] >= ends[row]:
+                break
+            item = items[position]
+            if item < 0 or time[position] < begins[row] or (len(roles) > 0 and roles[position] == 0):
+                continue
+            if marks[item] != row:
+                marks[item] = row
+                count += 1
+        counts[row] = count
+
+
+@kernel
+def fill_items(
+    start, stop, lefts, rights, time, roles, items, cents, money, begins, ends, pace, mode, marks, sums, pointers, columns,
+    data
+):
+    """Fill the rows of a CSR matrix of items, columns ascending.
+
+    Parameters
+    ----------
+    pace : float
+        Decay per microsecond of age at `ends`; 0 for none.
+    mode : int
+        0 counts purchases, 1 marks them, 2 adds up money, refunds included.
+    marks, sums : ndarray of int64 and of float64
+        An entry per item, -1 and anything at first; both belong to this range of rows alone.
+    """
+    for row in range(start, stop):
+        filled = pointers[row]
+        for position in range(lefts[row], rights[row]):
+            if time[position] >= ends[row]:
+                break
+            item = items[position]
+            if item < 0 or time[position] < begins[row] or (len(roles) > 0 and roles[position] == 0):
+                continue
+            if marks[item] != row:
+                marks[item] = row
+                sums[item] = 0.0
+                columns[filled] = item
+                filled += 1
+            amount = 1.0
+            if mode == 2:
+                amount = cents[position] / 100.0 if len(cents) > 0 else money[position]
+            elif len(roles) > 0 and roles[position] == 2:
+                amount = 0.0
+            if pace > 0.0:
+                amount *= np.exp(-pace * (ends[row] - time[position]))
+            sums[item] = max(sums[item], amount) if mode == 1 else sums[item] + amount
+        columns[pointers[row] : filled].sort()
+        for entry in range(pointers[row], filled):
+            data[entry] = sums[columns[entry]]
