@@ -10,15 +10,19 @@ neither numpy nor pandas, numba or scikit-learn.
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from crmkit import exceptions, metrics
+    from crmkit import datasets, events, exceptions, metrics
+    from crmkit.events import EventLog
 
 # Rooms, and the room in which each flagship name lives. A new room is one entry here, one in
 # `__all__` and one import above; tests/test_public_api.py sees to it that the three agree.
-_ROOMS = frozenset({"exceptions", "metrics"})
-_FLAGSHIPS: dict[str, str] = {}
+_ROOMS = frozenset({"datasets", "events", "exceptions", "metrics"})
+_FLAGSHIPS = {"EventLog": "crmkit.events"}
 
 __all__ = [
+    "EventLog",
     "__version__",
+    "datasets",
+    "events",
     "exceptions",
     "metrics",
 ]
@@ -26,14 +30,14 @@ __all__ = [
 if not TYPE_CHECKING:  # a type checker that saw these would accept every misspelt name
 
     def __getattr__(name: str) -> object:
-        from importlib import import_module  # noqa: PLC0415  the door itself imports nothing
+        from importlib import import_module
 
         if name in _ROOMS:
             value = import_module(f"crmkit.{name}")
         elif name in _FLAGSHIPS:
             value = getattr(import_module(_FLAGSHIPS[name]), name)
         elif name == "__version__":
-            from importlib.metadata import version  # noqa: PLC0415  reads the disk
+            from importlib.metadata import version
 
             value = version("crmkit")
         else:
