@@ -13,10 +13,8 @@ def naive_renewals(rng, start, stop, rate, shape, most):
     events = [[time] for time in start]
     active = list(range(len(start)))
     while active:
-        if shape == 1:
-            gaps = rng.standard_exponential(len(active))
-        else:
-            gaps = rng.standard_gamma(shape, len(active)) / shape
+        n = len(active)
+        gaps = rng.standard_exponential(n) if shape == 1 else rng.standard_gamma(shape, n) / shape
         still = []
         for customer, gap in zip(active, gaps, strict=True):
             time = events[customer][-1] + gap / rate[customer]
@@ -69,7 +67,9 @@ def test_one_shape_for_each_customer_is_that_shape():
 
 
 def test_a_rate_of_zero_means_never_again():
-    counts, times = draw_renewals(np.random.default_rng(0), np.zeros(3), np.full(3, 1e300), np.array([0.0, 1e-320, 0.0]))
+    counts, times = draw_renewals(
+        np.random.default_rng(0), np.zeros(3), np.full(3, 1e300), np.array([0.0, 1e-320, 0.0])
+    )
     assert counts.tolist() == [1, 1, 1]
     assert times.tolist() == [0, 0, 0]
 

@@ -166,8 +166,13 @@ def make_purchases(
     --------
     >>> from crmkit.datasets import make_purchases
     >>> frame, truth = make_purchases(2000, random_state=0)
-    >>> frame.head(3)
+    >>> frame.assign(time=frame["time"].dt.floor("min")).head(3)
+       customer_id                time   value
+    0            1 2023-01-19 18:20:00  175.33
+    1            1 2023-06-03 11:55:00   64.62
+    2            1 2024-09-21 11:02:00   56.92
     >>> frame.shape, int(truth["alive"].sum())
+    ((6056, 3), 1412)
 
     With a Christmas season and a shop that is closed on Sundays:
 

@@ -170,15 +170,15 @@ def make_retail(
     Returns
     -------
     frame : pandas.DataFrame of shape (n_events, 8)
-        The log, in order of time, to whole seconds. Each line of an order is one row.
+        The log, by customer and then by time; each line of an order is one row.
 
         - ``customer_id`` (int64): 1 to `n_customers`.
-        - ``time`` (datetime64[us]): in ``[start, start + span)``.
+        - ``time`` (datetime64[us]): whole seconds, in ``[start, start + span)``.
         - ``kind`` (categorical): order, refund, visit, complaint, survey or cancel.
         - ``value`` (float64, whole cents): money of the line; negative on refunds; NaN elsewhere.
         - ``item`` (Int32): on orders and refunds; missing elsewhere.
-        - ``order`` (Int32): number of the order, rising with time. Lines of one order share it; a
-          refund, a complaint and a survey carry that of the order they are about; missing on
+        - ``order`` (Int32): number of the order, 1, 2, … down the frame. Lines of one order share
+          it; a refund, a complaint and a survey carry that of the order they are about; missing on
           visits and cancels.
         - ``score`` (float64): answer to a survey, a whole number from 0 to 10; NaN elsewhere.
         - ``minutes`` (float64): length of a visit; NaN elsewhere.
@@ -217,9 +217,17 @@ def make_retail(
     --------
     >>> from crmkit.datasets import make_retail
     >>> frame, truth = make_retail(500, random_state=0)
-    >>> frame[["customer_id", "time", "kind", "value", "item", "order"]].head(3)
+    >>> frame[["customer_id", "time", "kind", "value", "item", "order"]].head(5)
+       customer_id                time    kind  value  item  order
+    0            1 2023-06-09 16:48:58   order   9.82   174      1
+    1            1 2023-06-09 16:48:58   order  14.93   154      1
+    2            1 2023-06-09 16:48:58   order  34.68   165      1
+    3            1 2023-06-09 16:48:58   order  18.37   151      1
+    4            1 2023-06-17 08:30:10  survey    NaN  <NA>      1
     >>> truth
-    >>> print(frame["kind"].value_counts().to_dict())
+    RetailTruth(attributes: 500 × 5, customers: 500 × 8, items: 200 × 4, orders: 2,049 × 6, 22 parameters)
+    >>> frame["kind"].value_counts().to_dict()
+    {'order': 4158, 'visit': 1633, 'survey': 484, 'refund': 191, 'complaint': 134, 'cancel': 81}
     """
     given = locals()
     calendar = check_calendar(start, span, acquisition, seasonality, _OWNER)
@@ -298,5 +306,5 @@ def _truth(run: Run, calendar: Calendar, parameters: dict[str, Any]) -> RetailTr
             },
             copy=False,
         ),
-        parameters={**parameters, "effects": EFFECTS},
+        parameters={**parameters, "effects": {name: dict(effects) for name, effects in EFFECTS.items()}},
     )
