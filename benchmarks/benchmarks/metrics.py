@@ -1,0 +1,79 @@
+"""Speed of the metrics, and how often their intervals hold the truth."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from crmkit.metrics import estimate, lift
+
+
+def customers_with_rows(n_customers, seed, n_rows=4):
+    """Outcomes and scores of customers that differ from each other, four rows each."""
+    rng = np.random.default_rng(seed)
+    customer = np.repeat(np.arange(n_customers), n_rows)
+    taste = 1.5 * rng.normal(size=n_customers)[customer]
+    y = (taste - 1 + rng.logistic(size=len(customer)) > 0).astype(np.int64)
+    return customer, y, taste + 2 * rng.normal(size=len(customer))
+
+
+def mean_amount(y, score):
+    return np.exp(score / 2 + y).mean()
+
+
+def lift_of_a_fifth(y, score):
+    return lift(y, score, share=0.2)
+
+
+FIGURES = {"mean": mean_amount, "lift": lift_of_a_fifth}
+
+
+class Estimate:
+    """One hundred resamples: what estimate adds to the metric itself."""
+
+    params = [[2_357, 100_000], ["mean", "lift"]]
+    param_names = ["n_customers", "figure"]
+
+    def setup(self, n_customers, figure):
+        self.customer, self.y, self.score = customers_with_rows(n_customers, seed=0)
+        self.call = (np.mean, self.score) if figure == "mean" else (lift, self.y, self.score)
+
+    def time_estimate(self, n_customers, figure):
+        estimate(*self.call, groups=self.customer, n_resamples=100, random_state=0)
+
+
+class Lift:
+    params = [10_000, 1_000_000]
+    param_names = ["n_rows"]
+
+    def setup(self, n_rows):
+        rng = np.random.default_rng(0)
+        self.y, self.score = rng.integers(2, size=n_rows), rng.normal(size=n_rows)
+
+    def time_lift(self, n_rows):
+        lift(self.y, self.score)
+
+    def peakmem_lift(self, n_rows):
+        lift(self.y, self.score)
+
+
+class Coverage:
+    """How often intervals of 90 % hold the figure of the whole population, in 400 samples of it."""
+
+    params = [[30, 300], ["mean", "lift"], ["percentile", "bca"]]
+    param_names = ["n_customers", "figure", "method"]
+    timeout = 600
+
+    def track_coverage(self, n_customers, figure, method):
+        function = FIGURES[figure]
+        _, y, score = customers_with_rows(500_000, seed=10**6)
+        truth = function(y, score)
+        held = 0
+        for seed in range(400):
+            customer, y, score = customers_with_rows(n_customers, seed)
+            interval = estimate(
+                function, y, score, groups=customer, coverage=0.9, n_resamples=400, method=method, random_state=seed
+            )
+            held += interval.low <= truth <= interval.high
+        return held / 400
+
+    track_coverage.unit = "share"
