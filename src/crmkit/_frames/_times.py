@@ -122,6 +122,9 @@ def _objects(cells: NDArray[Any], parameter: str, name: str, tz: str | None) -> 
     """Text and Python objects, cell by cell where pandas cannot read them at once."""
     missing = np.asarray(pd.isna(cells), dtype=np.bool_)
     given = cells[~missing]
+    numpy_times = np.array([isinstance(cell, np.datetime64) for cell in given], dtype=np.bool_)
+    if numpy_times.any():
+        given[numpy_times] = [pd.Timestamp(cell.astype("M8[us]")) for cell in given[numpy_times]]
     text = np.array([isinstance(cell, str) for cell in given], dtype=np.bool_)
     aware = np.array(
         [bool(_OFFSET.search(cell)) if isinstance(cell, str) else getattr(cell, "tzinfo", None) is not None

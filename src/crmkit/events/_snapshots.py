@@ -249,7 +249,7 @@ class Snapshots:
                                 frequency  recency      T  monetary_value
         customer_id as_of
         4           1997-10-01        2.0    30.43  38.86           22.34
-        18          1997-10-01        0.0     0.00  38.86             NaN
+        18          1997-10-01        0.0     0.00  38.43             NaN
         """
         unit = time_unit_microseconds(time_unit)
         seen = purchases(self, collapse, kinds)
