@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import subprocess
@@ -12,8 +11,7 @@ from pathlib import Path
 import numba
 import pytest
 
-from crmkit._numba import kernel, registered_kernels, warm
-from crmkit._numba._warm import _kernel_modules
+from crmkit._numba import _warm, kernel, warm
 from crmkit.exceptions import CrmkitError
 
 pytestmark = pytest.mark.skipif(
@@ -59,11 +57,26 @@ def test_every_kernel_is_compiled_once_and_then_read(tmp_path):
     assert again["folder"] == done["folder"]
 
 
-@pytest.mark.parametrize("module", _kernel_modules())
-def test_kernel_files_have_example_calls(module):
-    calls = importlib.import_module(module).example_calls()
-    known = registered_kernels().values()
-    assert all(any(function is one for one in known) for function, _ in calls)
+def test_every_room_is_warmed(monkeypatch, tmp_path):
+    """Without compiling anything: which modules are called, in which order."""
+    found = {"*_kernels.py": ["a._x_kernels"], "_warm_up.py": ["a._warm_up", "b._warm_up"]}
+    called = []
+
+    class Module:
+        def __init__(self, name):
+            self.warm_up = lambda: called.append(name)
+
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(_warm, "_modules", found.__getitem__)
+    monkeypatch.setattr(_warm.importlib, "import_module", Module)
+    done = warm()
+    assert called == ["a._warm_up", "b._warm_up"]
+    assert Path(done.folder).is_relative_to(tmp_path)
+
+
+def test_modules_are_found_by_their_file_names():
+    assert "crmkit._numba._threads" in _warm._modules("_threads.py")
+    assert all(name.endswith("_kernels") for name in _warm._modules("*_kernels.py"))
 
 
 def test_a_folder_that_cannot_be_written_is_an_error(tmp_path):

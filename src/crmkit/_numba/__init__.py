@@ -1,8 +1,8 @@
 """Numba: the policy by which kernels are compiled and cached, and the threads they run on.
 
 A kernel takes clean arrays, returns arrays and a status code, never raises, and imports only numpy
-and `kernel`. It stands in a file named ``*_kernels.py``, whose function ``example_calls()`` returns
-pairs of a kernel and a tuple of tiny arguments of the types that the library passes.
+and `kernel`. It stands in a file named ``*_kernels.py``. The room's ``_warm_up.py`` has a function
+``warm_up()`` that runs the room on a few rows, so that `warm` can compile the kernels beforehand.
 """
 
 from __future__ import annotations

@@ -39,10 +39,10 @@ class Warmed:
 
 
 def warm(cache_dir: str | os.PathLike[str] | None = None) -> Warmed:
-    """Compile every kernel of crmkit for the arguments that the library passes.
+    """Compile every kernel of crmkit for the types of arguments that the library passes.
 
-    Each ``*_kernels.py`` module has a function ``example_calls()`` that returns pairs of a
-    kernel and a tuple of tiny arguments; they are called one by one.
+    A room with kernels has a module ``_warm_up.py``, whose function ``warm_up()`` runs the room's
+    own functions on a few rows. So the kernels are compiled for exactly what they will be given.
 
     Parameters
     ----------
@@ -68,9 +68,10 @@ def warm(cache_dir: str | os.PathLike[str] | None = None) -> Warmed:
         numba.config.CACHE_DIR = os.fspath(Path(cache_dir).absolute())
     try:
         folder = _writable_folder(cache_dir)
-        for module in _kernel_modules():
-            for function, arguments in importlib.import_module(module).example_calls():
-                function(*arguments)
+        for module in _modules("*_kernels.py"):
+            importlib.import_module(module)
+        for module in _modules("_warm_up.py"):
+            importlib.import_module(module).warm_up()
     finally:
         numba.config.CACHE_DIR = before
     own = [name for name in registered_kernels() if name.startswith("crmkit.")]
@@ -89,9 +90,9 @@ def _writable_folder(cache_dir: str | os.PathLike[str] | None) -> Path:
     raise CrmkitError(f"{place} cannot be written. Name another with --cache or NUMBA_CACHE_DIR.")
 
 
-def _kernel_modules() -> list[str]:
+def _modules(pattern: str) -> list[str]:
     return [
         ".".join(("crmkit", *path.relative_to(root).with_suffix("").parts))
         for root in crmkit.__path__
-        for path in sorted(Path(root).rglob("*_kernels.py"))
+        for path in sorted(Path(root).rglob(pattern))
     ]
