@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crmkit.datasets import make_purchases
+from crmkit.events import EventLog
 from crmkit.exceptions import ParameterError
 
 WEEK = np.timedelta64(7, "D")
@@ -261,6 +262,16 @@ def test_what_always_holds(n, model, r, alpha, regularity, weeks, days, seasonal
     assert truth["regularity"].eq(regularity)[truth["model"] == "regular"].all()
     assert truth["regularity"].eq(1)[truth["model"] != "regular"].all()
     assert truth.loc[:, ["rate", "mean_spend"]].ge(0).all(axis=None)
+
+
+def test_log_takes_the_frame_as_it_is():
+    frame, _ = make_purchases(2000, model={"bg_nbd": 1, "regular": 1}, random_state=0)
+    columns = {"customer": "customer_id", "time": "time", "value": "value", "observed_until": "2024-12-29"}
+    log = EventLog.from_frame(frame, **columns)
+    assert (len(log), log.n_customers) == (len(frame), 2000)
+    assert EventLog.from_frame(frame, **columns, assume_sorted=True).fingerprint == log.fingerprint
+    summary = log.snapshot().summary(collapse=None)
+    np.testing.assert_array_equal(summary["frequency"], frame.groupby("customer_id").size() - 1)
 
 
 def test_columns_of_the_truth():

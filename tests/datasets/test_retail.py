@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crmkit.datasets import make_retail
+from crmkit.events import EventLog
 from crmkit.exceptions import ParameterError
 
 KINDS = ["order", "refund", "visit", "complaint", "survey", "cancel"]
@@ -114,12 +115,32 @@ def test_scores_and_minutes(shop):
     assert frame["minutes"].min() >= 0.1
 
 
+def test_log_takes_the_frame_as_it_is(shop):
+    frame, truth = shop
+    names = {name: name for name in ("time", "value", "item", "order", "kind")}
+    names |= {"customer": "customer_id", "purchases": "order", "columns": ["score", "minutes"]}
+    log = EventLog.from_frame(frame, **names, observed_until=END, invalid="raise")
+    assert (len(log), log.n_customers) == (len(frame), 20_000)
+    sorted_already = EventLog.from_frame(frame, **names, observed_until=END, assume_sorted=True)
+    assert sorted_already.fingerprint == log.fingerprint
+    again = EventLog.from_frame(log.to_frame(), **names, observed_until=END)
+    assert again.fingerprint == log.fingerprint
+    counted = log.quality.set_index("rule")["rows"]
+    assert counted["refund"] == (frame["kind"] == "refund").sum()
+    assert counted["refund before any purchase"] == 0
+
+    snapshot = log.with_attributes(truth.attributes, customer="customer_id").snapshot()
+    orders = truth.orders.groupby("customer_id")["time"].agg(lambda times: times.dt.floor("D").nunique())
+    np.testing.assert_array_equal(snapshot.summary()["frequency"], orders - 1)
+    np.testing.assert_array_equal(snapshot.attributes()["country"], truth.attributes["country"])
+
+
 # --------------------------------------------------------------------------------------- the truth
 
 
 def test_truth(shop):
     frame, truth = shop
-    assert list(truth.attributes) == ["customer_id", "country", "channel", "age_band", "signup"]
+    assert list(truth.attributes) == ["customer_id", "country", "channel", "age_band", "signup_day"]
     assert list(truth.customers) == [
         "customer_id",
         "rate",
@@ -139,7 +160,7 @@ def test_truth(shop):
     assert truth.items["popularity"].sum() == pytest.approx(1)
     assert truth.customers["favourite"].cat.categories.equals(truth.items["category"].cat.categories)
     first = frame.groupby("customer_id")["time"].min().dt.floor("D")
-    assert (truth.attributes["signup"].to_numpy() == first.to_numpy()).all()
+    assert (truth.attributes["signup_day"].to_numpy() == (first - START).dt.days.to_numpy()).all()
     assert first.max() < START + pd.Timedelta(weeks=26)
     assert repr(truth).startswith("RetailTruth(attributes: 20,000 × 5, customers: 20,000 × 8, items: 300 × 4, orders: ")
 

@@ -72,6 +72,11 @@ def load_cdnow(sample: bool = True) -> pd.DataFrame:
     2            4 1997-08-02         1  14.96
     >>> purchases["customer_id"].nunique(), int(purchases["quantity"].sum()), f"{purchases['value'].sum():.2f}"
     (2357, 16479, '244091.94')
+
+    >>> from crmkit.events import EventLog
+    >>> log = EventLog.from_frame(purchases, customer="customer_id", time="date", value="value")
+    >>> int(log.snapshot("1997-10-01").summary()["frequency"].sum())
+    2457
     """
     sample = check_bool("sample", sample, "load_cdnow")
     source = resources.files("crmkit.datasets").joinpath("data", "cdnow.npz")

@@ -174,6 +174,13 @@ def make_purchases(
     >>> frame.shape, int(truth["alive"].sum())
     ((6056, 3), 1412)
 
+    >>> from crmkit.events import EventLog
+    >>> log = EventLog.from_frame(
+    ...     frame, customer="customer_id", time="time", value="value", observed_until="2024-12-29"
+    ... )
+    >>> log
+    EventLog(6,056 events of 2,000 customers, 2023-01-01 to 2024-12-28, observed until 2024-12-29)
+
     With a Christmas season and a shop that is closed on Sundays:
 
     >>> seasonality = {"month": [1] * 10 + [2, 3], "weekday": [1] * 6 + [0]}

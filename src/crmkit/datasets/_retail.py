@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from crmkit._validation import check_float, check_generator, check_int
-from crmkit.datasets._calendar import Calendar, check_calendar
+from crmkit.datasets._calendar import DAY, Calendar, check_calendar
 from crmkit.datasets._shop import ATTRIBUTES, EFFECTS
 from crmkit.datasets._simulation import KINDS, Run, run_shop
 
@@ -53,8 +53,8 @@ class RetailTruth:
     ----------
     attributes : pandas.DataFrame of shape (n_customers, 5)
         What a shop does know of its customers: ``customer_id``, ``country``, ``channel``,
-        ``age_band`` (categorical) and ``signup`` (datetime64[us], the day of the first order).
-        These are fair features; all that follows is not.
+        ``age_band`` (categorical) and ``signup_day`` (int64, days from the first day of the log to
+        that of the first order). These are fair features; all that follows is not.
     customers : pandas.DataFrame of shape (n_customers, 8)
         ``customer_id``; ``rate`` (orders per week while a customer); ``favourite`` (the category
         liked best); ``taste`` (probability that a new item is chosen from there for that reason);
@@ -228,6 +228,23 @@ def make_retail(
     RetailTruth(attributes: 500 × 5, customers: 500 × 8, items: 200 × 4, orders: 2,049 × 6, 22 parameters)
     >>> frame["kind"].value_counts().to_dict()
     {'order': 4158, 'visit': 1633, 'survey': 484, 'refund': 191, 'complaint': 134, 'cancel': 81}
+
+    All kinds make one event log, of which the orders are the purchases:
+
+    >>> from crmkit.events import EventLog
+    >>> EventLog.from_frame(
+    ...     frame,
+    ...     customer="customer_id",
+    ...     time="time",
+    ...     value="value",
+    ...     item="item",
+    ...     order="order",
+    ...     kind="kind",
+    ...     purchases="order",
+    ...     columns=["score", "minutes"],
+    ...     observed_until="2024-12-29",
+    ... )
+    EventLog(6,681 events of 500 customers, 2023-01-01 to 2024-12-28, observed until 2024-12-29)
     """
     given = locals()
     calendar = check_calendar(start, span, acquisition, seasonality, _OWNER)
@@ -269,12 +286,12 @@ def _truth(run: Run, calendar: Calendar, parameters: dict[str, Any]) -> RetailTr
         name: pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(list(ATTRIBUTES[name])))
         for name, codes in people.attributes.items()
     }
-    signup = calendar.times(run.first.copy()).astype("datetime64[D]").astype("datetime64[us]")
+    signup_day = (calendar.start + run.first) // DAY - calendar.start // DAY
     alive = run.gone >= calendar.span
     dropout_time = calendar.times(run.gone.copy())
     dropout_time[alive] = np.datetime64("NaT")
     return RetailTruth(
-        attributes=pd.DataFrame({"customer_id": customer_id, **levels, "signup": signup}),
+        attributes=pd.DataFrame({"customer_id": customer_id, **levels, "signup_day": signup_day}),
         customers=pd.DataFrame(
             {
                 "customer_id": customer_id,
