@@ -67,6 +67,7 @@ sphinx_gallery_conf = {
 html_theme = "pydata_sphinx_theme"
 html_title = "crmkit"
 html_show_sourcelink = False
+html_sidebars = {"*": []}  # pages at the top have no section to navigate
 html_theme_options = {
     "navbar_end": ["theme-switcher"],
     "secondary_sidebar_items": ["page-toc"],
