@@ -19,7 +19,7 @@ from crmkit.events._attributes import Attributes
 from crmkit.events._quality import quality_rows, quality_table
 from crmkit.events._read import DAY, Reading, drop_repeats, of_kinds, read_rows, refuse_repeats
 from crmkit.events._schema import OWNER, Schema, as_tuple
-from crmkit.events._store import OTHER, PURCHASE, REFUND, Rows, Store, sort_rows
+from crmkit.events._store import OTHER, PURCHASE, REFUND, Rows, Store, sort_money, sort_rows
 from crmkit.exceptions import ParameterError, UnknownCustomerError
 
 if TYPE_CHECKING:
@@ -587,7 +587,8 @@ def event_roles(store: Store, purchase: NDArray[np.bool_] | None) -> NDArray[np.
     if len(store.cents):
         refund = store.cents < 0 if int(store.cents.min()) < 0 else None
     else:
-        refund = store.money < 0 if len(store.money) and float(np.nanmin(store.money)) < 0 else None
+        # fmin passes over missing money, which an event that is no purchase may have.
+        refund = store.money < 0 if float(np.fmin.reduce(store.money, initial=0.0)) < 0 else None
     if purchase is None and refund is None:
         return np.empty(0, dtype=np.int8)
     roles = np.full(len(store.time), PURCHASE, dtype=np.int8)
@@ -601,16 +602,20 @@ def event_roles(store: Store, purchase: NDArray[np.bool_] | None) -> NDArray[np.
 def _sorted_store(reading: Reading, *, assume_sorted: bool = False) -> tuple[Store, int, int]:
     """Sort rows, deal with repeats and refunds; returns the store and how many of each there were."""
     schema = reading.schema
-    store, order, repeats = sort_rows(reading.rows, schema.tz, assume_sorted=assume_sorted)
-    if len(repeats) and schema.duplicates == "raise":
-        refuse_repeats(reading, order, repeats)
-    if len(repeats) and schema.duplicates == "drop":
-        rows: Rows = drop_repeats(reading, order, repeats)
-        store, _, _ = sort_rows(rows, schema.tz, assume_sorted=assume_sorted)
+    if schema.duplicates == "keep" and {name for name, _ in reading.rows.columns()} == {"customer", "time", "money"}:
+        store, n_repeats = sort_money(reading.rows)
+    else:
+        store, order, repeats = sort_rows(reading.rows, schema.tz, assume_sorted=assume_sorted)
+        n_repeats = len(repeats)
+        if n_repeats and schema.duplicates == "raise":
+            refuse_repeats(reading, order, repeats)
+        if n_repeats and schema.duplicates == "drop":
+            rows: Rows = drop_repeats(reading, order, repeats)
+            store, _, _ = sort_rows(rows, schema.tz, assume_sorted=assume_sorted)
     purchase = None if store.kind is None else of_kinds(store.kind, schema.purchases)
     roles = event_roles(store, purchase)
     n_refunds = int(np.count_nonzero(roles == REFUND))
     store = replace(store, roles=roles)
     if n_refunds and schema.refunds == "drop":
         store = _merge.select(store, roles != REFUND, keep_customers=True)
-    return store, len(repeats), n_refunds
+    return store, n_repeats, n_refunds
