@@ -26,7 +26,7 @@ def is_ours(thing: object) -> bool:
 def public_things() -> Iterator[tuple[str, object]]:
     for room in ROOMS:
         module = importlib.import_module(f"crmkit.{room}")
-        for name in module.__all__:
+        for name in getattr(module, "__all__", ()):  # test_public_api.py complains where it lacks
             thing = getattr(module, name)
             if inspect.isclass(thing) or inspect.isroutine(thing):
                 yield f"{room}.{name}", thing
