@@ -10,12 +10,12 @@ neither numpy nor pandas, numba or scikit-learn.
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from crmkit import datasets, events, exceptions, metrics
+    from crmkit import datasets, events, exceptions, metrics, testing
     from crmkit.events import EventLog
 
 # Rooms, and the room in which each flagship name lives. A new room is one entry here, one in
 # `__all__` and one import above; tests/test_public_api.py sees to it that the three agree.
-_ROOMS = frozenset({"datasets", "events", "exceptions", "metrics"})
+_ROOMS = frozenset({"datasets", "events", "exceptions", "metrics", "testing"})
 _FLAGSHIPS = {"EventLog": "crmkit.events"}
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "events",
     "exceptions",
     "metrics",
+    "testing",
 ]
 
 if not TYPE_CHECKING:  # a type checker that saw these would accept every misspelt name
