@@ -145,14 +145,14 @@ def make_purchases(
 
     Notes
     -----
-    Regular buyers are the Pareto/GGG model of [3]_ with one k for all. Unlike there, and as
-    everywhere here, the first purchase starts the clock. The mean number of repeat purchases in t
-    weeks of the two other models is in the guide, next to what this function draws.
+    Regular buyers are those of the Pareto/GGG model [3]_, with one k for all. The mean number of
+    repeat purchases of the two other models is in the guide, next to what this function draws.
 
-    Seasons are a change of time, which leaves the models exact on the season's clock: the number of
-    purchases keeps its distribution, lifetimes of pareto_nbd stay in calendar time.
+    Seasons are a change of time. On the season's clock the models hold exactly, so the number of
+    purchases of bg_nbd over the whole span keeps its distribution; lifetimes of the two other
+    models stay in calendar time.
 
-    A million customers with the default parameters (3.1 million purchases) take about a second.
+    A million customers with the default parameters make 3.1 million purchases, in a second or two.
 
     References
     ----------
