@@ -1,0 +1,13 @@
+"""Pictures: one Display class for each question, in scikit-learn's manner.
+
+A Display is made from an estimator, a splitter or a result, holds what it draws as arrays, and keeps
+the artists it drew as ``ax_`` and ``figure_``, so that they can be changed. matplotlib, the extra
+``plot``, is imported when something is drawn and not before.
+"""
+
+from __future__ import annotations
+
+from crmkit.plotting._fonts import fonts_for
+from crmkit.plotting._temporal_split import TemporalSplitDisplay
+
+__all__ = ["TemporalSplitDisplay", "fonts_for"]
