@@ -10,20 +10,23 @@ neither numpy nor pandas, numba or scikit-learn.
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from crmkit import datasets, events, exceptions, metrics, testing
+    from crmkit import datasets, events, exceptions, features, metrics, testing
     from crmkit.events import EventLog
+    from crmkit.features import RFMTransformer
 
 # Rooms, and the room in which each flagship name lives. A new room is one entry here, one in
 # `__all__` and one import above; tests/test_public_api.py sees to it that the three agree.
-_ROOMS = frozenset({"datasets", "events", "exceptions", "metrics", "testing"})
-_FLAGSHIPS = {"EventLog": "crmkit.events"}
+_ROOMS = frozenset({"datasets", "events", "exceptions", "features", "metrics", "testing"})
+_FLAGSHIPS = {"EventLog": "crmkit.events", "RFMTransformer": "crmkit.features"}
 
 __all__ = [
     "EventLog",
+    "RFMTransformer",
     "__version__",
     "datasets",
     "events",
     "exceptions",
+    "features",
     "metrics",
     "testing",
 ]
