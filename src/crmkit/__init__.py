@@ -10,13 +10,25 @@ neither numpy nor pandas, numba or scikit-learn.
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from crmkit import datasets, events, exceptions, features, metrics, testing
+    from crmkit import datasets, events, exceptions, features, metrics, model_selection, plotting, report, testing
     from crmkit.events import EventLog
     from crmkit.features import RFMTransformer
 
 # Rooms, and the room in which each flagship name lives. A new room is one entry here, one in
 # `__all__` and one import above; tests/test_public_api.py sees to it that the three agree.
-_ROOMS = frozenset({"datasets", "events", "exceptions", "features", "metrics", "testing"})
+_ROOMS = frozenset(
+    {
+        "datasets",
+        "events",
+        "exceptions",
+        "features",
+        "metrics",
+        "model_selection",
+        "plotting",
+        "report",
+        "testing",
+    }
+)
 _FLAGSHIPS = {"EventLog": "crmkit.events", "RFMTransformer": "crmkit.features"}
 
 __all__ = [
@@ -28,6 +40,9 @@ __all__ = [
     "exceptions",
     "features",
     "metrics",
+    "model_selection",
+    "plotting",
+    "report",
     "testing",
 ]
 
