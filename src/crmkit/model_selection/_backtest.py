@@ -101,8 +101,8 @@ class Backtest:
             if not np.allclose(again, [fold.score for fold in one], rtol=1e-6, atol=1e-9, equal_nan=True):
                 raise ParameterError(
                     f"The metric {self.scoring!r} cannot be computed from y and prediction alone, so it has no "
-                    "interval: the estimator decides in another way than by its prediction. Pass method='predict', or a metric "
-                    "of the scores."
+                    "interval: the estimator decides in another way than by its prediction. Pass method='predict', "
+                    "or a metric of the scores."
                 )
 
         def figure(rows: NDArray[np.intp]) -> float:
@@ -233,7 +233,7 @@ def backtest(
     0            4 1998-02-01     0  1        0.45
     1           18 1998-02-01     0  1        0.98
     >>> print(f"{result.gain:.3f}")
-    0.009 [0.004, 0.014]
+    0.009 [0.003, 0.014]
     """
     check_rows(X, "X", "backtest")
     check_option("method", method, METHODS, "backtest")
