@@ -1,0 +1,13 @@
+"""Features: what a row of a log says about its customer, as a table that any estimator takes.
+
+`RFMTransformer` gives recency, frequency and money, their scores, and named segments. The names come
+from a `SegmentTable` of `SegmentRule` lines: `RFM_SEGMENTS` and `RFM_CLASSES` are shipped, any other
+can take their place.
+"""
+
+from __future__ import annotations
+
+from crmkit.features._rfm import RFMTransformer
+from crmkit.features._segments import RFM_CLASSES, RFM_SEGMENTS, SegmentRule, SegmentTable
+
+__all__ = ["RFM_CLASSES", "RFM_SEGMENTS", "RFMTransformer", "SegmentRule", "SegmentTable"]
