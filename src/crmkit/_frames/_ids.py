@@ -24,6 +24,7 @@ from crmkit._frames._ids_kernels import (
     rehash_texts,
     remap_codes,
     remap_dense,
+    subtract,
 )
 from crmkit._numba import n_threads, run_in_ranges
 from crmkit.exceptions import ParameterError
@@ -127,6 +128,9 @@ def _factorize_integers(
         present = np.zeros(high - low + 1, dtype=np.uint8)
         # Threads may write the same 1 into the same byte: harmless, and faster than two tables.
         run_in_ranges(mark_present, n, values, low, present)
+        if present.all():
+            run_in_ranges(subtract, n, values, low, codes)
+            return codes, np.arange(low, high + 1)
         ranks = np.cumsum(present, dtype=np.int32) - np.int32(1)
         run_in_ranges(remap_dense, n, values, low, ranks, codes)
         return codes, np.flatnonzero(present) + low

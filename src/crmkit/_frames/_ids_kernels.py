@@ -24,6 +24,13 @@ def remap_dense(start, stop, values, low, ranks, codes):
 
 
 @kernel
+def subtract(start, stop, values, low, codes):
+    """Codes of the values of a range that has no holes."""
+    for row in range(start, stop):
+        codes[row] = values[row] - low
+
+
+@kernel
 def remap_codes(start, stop, ranks, codes):
     """Replace each code by its rank, in place; missing codes stay."""
     for row in range(start, stop):

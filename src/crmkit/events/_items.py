@@ -11,6 +11,7 @@ from scipy.sparse import csr_matrix
 from crmkit._durations import to_microseconds
 from crmkit._numba import run_in_ranges
 from crmkit._validation import check_option
+from crmkit.events._store import read_only
 from crmkit.events._target_kernels import count_items, fill_items
 from crmkit.exceptions import ParameterError
 
@@ -98,6 +99,7 @@ def item_matrix(
         raise ParameterError("interaction='value', but the log has no money. Name value= or price= in from_frame.")
     pace = 0.0 if halflife is None else float(np.log(2.0)) / to_microseconds(halflife, "halflife")
     items, n_items = store.item.codes, len(store.item.levels)
+    lefts, rights, begins, ends = read_only(lefts), read_only(rights), read_only(begins), read_only(ends)
     shared = (lefts, rights, store.time, rows.log.roles(kinds), items)
     counts = np.zeros(len(rows), dtype=np.int64)
 

@@ -19,7 +19,7 @@ from crmkit.events._attributes import Attributes
 from crmkit.events._quality import quality_rows, quality_table
 from crmkit.events._read import DAY, Reading, drop_repeats, of_kinds, read_rows, refuse_repeats
 from crmkit.events._schema import OWNER, Schema, as_tuple
-from crmkit.events._store import OTHER, PURCHASE, REFUND, Rows, Store, sort_money, sort_rows
+from crmkit.events._store import OTHER, PURCHASE, REFUND, Rows, Store, read_only, sort_money, sort_rows
 from crmkit.exceptions import ParameterError, UnknownCustomerError
 
 if TYPE_CHECKING:
@@ -596,7 +596,7 @@ def event_roles(store: Store, purchase: NDArray[np.bool_] | None) -> NDArray[np.
         roles[~purchase] = OTHER
     if refund is not None:
         roles[refund] = REFUND
-    return roles
+    return read_only(roles)
 
 
 def _sorted_store(reading: Reading, *, assume_sorted: bool = False) -> tuple[Store, int, int]:

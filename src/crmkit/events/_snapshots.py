@@ -15,6 +15,7 @@ from crmkit._validation import check_option
 from crmkit.events._items import ItemTargets, item_matrix
 from crmkit.events._read import of_kinds
 from crmkit.events._schema import as_tuple
+from crmkit.events._store import read_only
 from crmkit.events._summary import purchases
 from crmkit.events._target_kernels import count_periods, first_in_window, sum_money
 from crmkit.exceptions import ParameterError
@@ -86,9 +87,9 @@ class Snapshots:
     ) -> None:
         self.log = log
         self.customers = customers
-        self.codes = codes
-        self.as_of_us = as_of
-        self.stop = stop
+        self.codes = read_only(codes)
+        self.as_of_us = read_only(as_of)
+        self.stop = read_only(stop)
         self.window = window
 
     # -- a row-like container --------------------------------------------------------------------
@@ -165,7 +166,7 @@ class Snapshots:
         """Where the events of each of `customers` begin and end in the log's columns."""
         pointers = self.log._store.pointers
         missing = len(self.customers) + 1 - len(pointers)
-        return np.append(pointers, np.full(missing, pointers[-1])) if missing else pointers
+        return read_only(np.append(pointers, np.full(missing, pointers[-1]))) if missing else pointers
 
     @property
     def start(self) -> NDArray[np.int64]:
@@ -323,6 +324,7 @@ class Snapshots:
     def _first(self, counted: NDArray[np.int8], begins: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.int64]:
         found = np.empty(len(self), dtype=np.int64)
         time = self.log._store.time
+        counted, begins, ends = read_only(counted), read_only(begins), read_only(ends)
         run_in_ranges(
             first_in_window, len(self), self.codes, self.pointers, self.stop, time, counted, begins, ends, found
         )

@@ -7,11 +7,102 @@ import numpy as np
 from crmkit._numba import kernel
 
 
+# Each event is a pair (instant, tail) while it is sorted: one cache miss moves both. The tail is the
+# row it came from, or its money where the log holds nothing else, which saves the look-up by row.
+
+
 @kernel
 def count_codes(start, stop, codes, counts):
-    """Add the number of rows of each code to `counts`; returns whether times never go back."""
+    """Add the number of rows of each code to `counts`."""
     for row in range(start, stop):
         counts[codes[row]] += 1
+
+
+@kernel
+def money_key(amount_bits):
+    """The bits of a float as an integer of the same order; applied twice it gives the bits back."""
+    return amount_bits if amount_bits >= 0 else amount_bits ^ np.int64(0x7FFFFFFFFFFFFFFF)
+
+
+@kernel
+def place_rows(start, stop, codes, times, slots, pairs):
+    """Counting sort: put each row behind the rows of its customer that came before it.
+
+    `slots` holds, for each customer, where the first of these rows goes; it is advanced.
+    """
+    for row in range(start, stop):
+        slot = slots[codes[row]]
+        slots[codes[row]] = slot + 1
+        pairs[slot, 0] = times[row]
+        pairs[slot, 1] = row
+
+
+@kernel
+def place_money(start, stop, codes, times, money_bits, slots, pairs):
+    """As `place_rows`, with the money of the row as its tail."""
+    for row in range(start, stop):
+        slot = slots[codes[row]]
+        slots[codes[row]] = slot + 1
+        pairs[slot, 0] = times[row]
+        pairs[slot, 1] = money_key(money_bits[row])
+
+
+@kernel
+def _sort_pairs(left, right, pairs):
+    """Sort some pairs by instant, then tail: a few by insertion, many by two stable sorts."""
+    if right - left > 48:
+        for column in (1, 0):
+            local = np.argsort(pairs[left:right, column].copy(), kind="mergesort")
+            pairs[left:right] = pairs[left:right][local]
+        return
+    for i in range(left + 1, right):
+        time = pairs[i, 0]
+        tail = pairs[i, 1]
+        j = i
+        while j > left and (pairs[j - 1, 0] > time or (pairs[j - 1, 0] == time and pairs[j - 1, 1] > tail)):
+            pairs[j, 0] = pairs[j - 1, 0]
+            pairs[j, 1] = pairs[j - 1, 1]
+            j -= 1
+        pairs[j, 0] = time
+        pairs[j, 1] = tail
+
+
+@kernel
+def finish_rows(start, stop, pointers, pairs, times, order, sort):
+    """Sort the pairs of each customer; take instants and rows apart."""
+    for customer in range(start, stop):
+        left, right = pointers[customer], pointers[customer + 1]
+        if sort:
+            _sort_pairs(left, right, pairs)
+        for i in range(left, right):
+            times[i] = pairs[i, 0]
+            order[i] = pairs[i, 1]
+
+
+@kernel
+def finish_cents(start, stop, pointers, pairs, times, cents):
+    """Sort the pairs of each customer; take instants and money in whole cents apart.
+
+    Returns the number of exact repeats, and whether all money was whole cents.
+    """
+    repeats = 0
+    exact = True
+    for customer in range(start, stop):
+        left, right = pointers[customer], pointers[customer + 1]
+        _sort_pairs(left, right, pairs)
+        for i in range(left, right):
+            times[i] = pairs[i, 0]
+            repeats += i > left and pairs[i, 0] == pairs[i - 1, 0] and pairs[i, 1] == pairs[i - 1, 1]
+    amounts = pairs.view(np.float64)
+    for i in range(pointers[start], pointers[stop]):
+        amount = amounts[i, 1]
+        if amount < 0.0 or pairs[i, 1] < 0:
+            pairs[i, 1] = money_key(pairs[i, 1])
+            amount = amounts[i, 1]
+        scaled = np.rint(amount * 100.0)
+        exact = exact and abs(scaled) < 9007199254740992.0 and scaled / 100.0 == amount
+        cents[i] = np.int64(scaled)
+    return repeats, exact
 
 
 @kernel
@@ -21,42 +112,6 @@ def is_sorted(start, stop, times):
         if times[row] < times[row - 1]:
             return False
     return True
-
-
-@kernel
-def place_rows(start, stop, codes, times, slots, order, sorted_times):
-    """Counting sort: put each row behind the rows of its customer that came before it.
-
-    `slots` holds, for each customer, where the first of these rows goes; it is advanced.
-    """
-    for row in range(start, stop):
-        slot = slots[codes[row]]
-        slots[codes[row]] = slot + 1
-        order[slot] = row
-        sorted_times[slot] = times[row]
-
-
-@kernel
-def sort_customers(start, stop, pointers, order, times):
-    """Sort the rows of each customer by time, equal times by input row. Short runs by insertion."""
-    for customer in range(start, stop):
-        left = pointers[customer]
-        right = pointers[customer + 1]
-        if right - left > 48:
-            local = np.argsort(times[left:right], kind="mergesort")
-            times[left:right] = times[left:right][local]
-            order[left:right] = order[left:right][local]
-            continue
-        for i in range(left + 1, right):
-            time = times[i]
-            row = order[i]
-            j = i
-            while j > left and times[j - 1] > time:
-                times[j] = times[j - 1]
-                order[j] = order[j - 1]
-                j -= 1
-            times[j] = time
-            order[j] = row
 
 
 @kernel

@@ -15,13 +15,15 @@ from crmkit._numba import run_in_ranges
 from crmkit.events._sort_kernels import (
     count_codes,
     count_ties,
+    finish_cents,
+    finish_rows,
     first_of_orders,
     gather,
     is_sorted,
     mark_repeats,
+    place_money,
     place_rows,
     running_maximum,
-    sort_customers,
     sort_ties,
     tie_runs,
     to_cents,
@@ -31,6 +33,13 @@ Column = NDArray[Any] | Category
 
 #: What an event is to the methods that read purchases.
 OTHER, PURCHASE, REFUND = 0, 1, 2
+
+
+def read_only(array: NDArray[Any]) -> NDArray[Any]:
+    """A contiguous array that nobody writes to: kernels are then compiled for one sort of array only."""
+    array = np.ascontiguousarray(array)
+    array.setflags(write=False)
+    return array
 
 
 @dataclass(frozen=True)
@@ -151,6 +160,7 @@ class Store:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        self.__post_init__()  # arrays come out of a pickle writable
 
     @property
     def n_customers(self) -> int:
@@ -208,8 +218,13 @@ def sort_rows(rows: Rows, zone: str | None, *, assume_sorted: bool = False) -> t
     if rows.second_pass is not None and zone is not None:
         index = localize(rows.time, zone, rows.second_pass).tz_convert("UTC").tz_localize(None)
         instants = index.to_numpy().astype("M8[us]").view(np.int64)
-    codes, n_customers = rows.customer.codes, len(rows.customer.levels)
-    pointers, order, times = _by_customer(codes, instants, n_customers, assume_sorted=assume_sorted)
+    n_customers = len(rows.customer.levels)
+    pointers, pairs = _placed(rows.customer.codes, n_customers, instants)
+    times = np.empty(len(rows), dtype=np.int64)
+    order = np.empty(len(rows), dtype=np.int32 if len(rows) < 2**31 else np.int64)
+    in_order = assume_sorted or all(run_in_ranges(is_sorted, len(rows), instants))
+    run_in_ranges(finish_rows, n_customers, pointers, pairs, times, order, not in_order)
+    del pairs  # as large as time and money together
     repeats = _order_ties(rows, pointers, times, order)
     taken = {name: _gathered(column, order) for name, column in rows.columns() if name not in {"customer", "time"}}
     clean = rows.with_columns(taken)
@@ -240,39 +255,66 @@ def sort_rows(rows: Rows, zone: str | None, *, assume_sorted: bool = False) -> t
     return store, order, repeats
 
 
-def _by_customer(
-    codes: NDArray[np.int32], times: NDArray[np.int64], n_customers: int, *, assume_sorted: bool
-) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[np.int64]]:
-    """Counting sort by customer, then a sort of each customer's few events: no global sort."""
+def sort_money(rows: Rows) -> tuple[Store, int]:
+    """Sort rows that hold money and nothing else: the same store as `sort_rows`, and the number of repeats.
+
+    Twice as fast, since each event's money travels with its instant instead of being fetched by row.
+    """
+    assert rows.money is not None  # noqa: S101  # for the type checker: the caller has looked
+    n_customers = len(rows.customer.levels)
+    bits = (rows.money if not (rows.money == 0).any() else rows.money + 0.0).view(np.int64)
+    pointers, pairs = _placed(rows.customer.codes, n_customers, rows.time, bits)
+    times = np.empty(len(rows), dtype=np.int64)
+    cents = np.empty(len(rows), dtype=np.int64)
+    parts = run_in_ranges(finish_cents, n_customers, pointers, pairs, times, cents)
+    exact = all(whole for _, whole in parts)
+    store = Store(
+        customers=rows.customer.levels,
+        pointers=pointers,
+        time=times,
+        wall=None,
+        cents=cents if exact else np.empty(0, dtype=np.int64),
+        money=np.empty(0, dtype=np.float64) if exact else pairs.view(np.float64)[:, 1].copy(),
+        roles=np.empty(0, dtype=np.int8),
+        has_money=True,
+    )
+    return store, sum(repeats for repeats, _ in parts)
+
+
+def _placed(
+    codes: NDArray[np.int32], n_customers: int, times: NDArray[np.int64], money_bits: NDArray[np.int64] | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where each customer's events begin, and the pairs (instant, tail) in customer order.
+
+    A counting sort: each thread counts a range of rows, so that it knows where its rows go.
+    """
     n = len(codes)
-    counts: list[NDArray[np.int64]] = []
-    ranges: list[tuple[int, int]] = []
+    width = np.int32 if n < 2**31 else np.int64  # narrow counters stay in the cache
 
-    def count(start: int, stop: int) -> bool:
-        own = np.zeros(n_customers, dtype=np.int64)
+    def count(start: int, stop: int) -> NDArray[Any]:
+        own = np.zeros(n_customers, dtype=width)
         count_codes(start, stop, codes, own)
-        counts.append(own)
-        ranges.append((start, stop))
-        return assume_sorted or bool(is_sorted(start, stop, times))
+        return own
 
-    in_time_order = all(run_in_ranges(count, n))
-    by_start = sorted(range(len(ranges)), key=lambda part: ranges[part])
+    counts = run_in_ranges(count, n)
     pointers = np.zeros(n_customers + 1, dtype=np.int64)
-    np.cumsum(np.sum(counts, axis=0), out=pointers[1:])
-    slots, first = {}, pointers[:-1].copy()
-    for part in by_start:
-        slots[ranges[part][0]] = first
-        first = first + counts[part]
-    order = np.empty(n, dtype=np.int32 if n < 2**31 else np.int64)
-    sorted_times = np.empty(n, dtype=np.int64)
+    np.cumsum(counts[0] if len(counts) == 1 else np.sum(counts, axis=0), out=pointers[1:])
+    # Each part's counts become the places where its first row of each customer goes.
+    place_of_first = pointers[:-1].astype(width)
+    slots = {}
+    for part, own in enumerate(counts):
+        slots[n * part // len(counts)] = place_of_first
+        place_of_first = place_of_first + own
+    pairs = np.empty((n, 2), dtype=np.int64)
 
     def place(start: int, stop: int) -> None:
-        place_rows(start, stop, codes, times, slots[start], order, sorted_times)
+        if money_bits is None:
+            place_rows(start, stop, codes, times, slots[start], pairs)
+        else:
+            place_money(start, stop, codes, times, money_bits, slots[start], pairs)
 
     run_in_ranges(place, n)
-    if not in_time_order:
-        run_in_ranges(sort_customers, n_customers, pointers, order, sorted_times)
-    return pointers, order, sorted_times
+    return pointers, pairs
 
 
 def _order_ties(

@@ -11,13 +11,17 @@ from numpy.typing import NDArray
 from crmkit._durations import TIME_UNITS
 from crmkit._numba import run_in_ranges
 from crmkit._validation import check_option
-from crmkit.events._summary_kernels import summarize_orders, summarize_periods
+from crmkit.events._summary_kernels import date_blocks, summarize_orders, summarize_periods, sweep_periods
+from crmkit.events._store import REFUND
 from crmkit.exceptions import ParameterError
 
 if TYPE_CHECKING:
     from crmkit.events._snapshots import Snapshots
 
 COLLAPSES = ("D", "W", "order", None)
+
+#: Rows of more dates than this are added up row by row.
+_MOST_BLOCKS = 4_096
 
 
 @dataclass(frozen=True)
@@ -28,15 +32,14 @@ class Purchases:
     ----------
     periods : ndarray of float64
         Number of purchase periods (days, orders, instants).
-    age : ndarray of float64
-        Microseconds from the start of the first period to the start of the last possible one, the
-        period that ends at as_of: the `T` of the purchase models.
     idle : ndarray of float64
-        The same from the last period: ``T - recency``.
+        Microseconds from the last period to the one that ends at as_of: ``T - recency``.
     since_last : ndarray of float64
         Microseconds from the start of the last period to as_of.
-    money, first_money : ndarray of float64
-        Money of all periods, and of the first one.
+    money : ndarray of float64
+        Money of all periods, refunds deducted.
+    age, first_money : ndarray of float64
+        As `idle` and `money`, of the first period; not filled without ``full=True``.
     """
 
     periods: NDArray[np.float64]
@@ -47,7 +50,7 @@ class Purchases:
     first_money: NDArray[np.float64]
 
 
-def purchases(rows: Snapshots, collapse: str | None, kinds: Any = None) -> Purchases:
+def purchases(rows: Snapshots, collapse: str | None, kinds: Any = None, *, full: bool = True) -> Purchases:
     """Add up the purchases that each row sees.
 
     Parameters
@@ -57,27 +60,37 @@ def purchases(rows: Snapshots, collapse: str | None, kinds: Any = None) -> Purch
         What counts as one purchase: a day or a week counted back from as_of, an order, an instant.
     kinds : list, default=None
         Kinds that count instead of purchases.
+    full : bool, default=True
+        Whether the first period is asked for.
     """
     check_option("collapse", collapse, COLLAPSES, "Snapshots.summary")
     store = rows.log._store
     roles = rows.log.roles(kinds)
     if collapse == "order" and store.order is None:
         raise ParameterError("collapse='order', but the log has no orders. Name their column as order= in from_frame.")
+    # Rows of this array that nothing is written to cost no memory.
     out = np.empty((5, len(rows)), dtype=np.float64)
     shared = (rows.codes, rows.as_of_us, rows.stop, rows.pointers, store.time, store.cents, store.money, roles)
-    has_money = store.has_money
     if collapse == "order":
-        run_in_ranges(summarize_orders, len(rows), *shared, store.first_of_order, has_money, out)
-        age, idle, since_last = out[1], out[2], out[2]
+        run_in_ranges(summarize_orders, len(rows), *shared, store.first_of_order, store.has_money, out)
+        return Purchases(out[0], out[1], out[2], out[2], out[3], out[4])
+    length = 1 if collapse is None else TIME_UNITS[collapse]
+    has_refunds = len(roles) > 0 and bool((roles == REFUND).any())
+    edges = np.empty(0, dtype=np.int64) if has_refunds else _blocks(rows, length)
+    if len(edges) > 2:
+        run_in_ranges(sweep_periods, len(rows.customers), edges, *shared, length, store.has_money, full, out)
     else:
-        length = 1 if collapse is None else TIME_UNITS[collapse]
-        has_refunds = len(roles) > 0 and bool((roles == 2).any())
         first = store.first_of_order if has_refunds else np.empty(0, dtype=np.int64)
-        run_in_ranges(summarize_periods, len(rows), *shared, first, length, has_money, out)
-        since_last = (out[2] + 1.0) * length
-        if collapse is None:
-            # Exact times: a period is an instant, and both are measured to as_of itself.
-            age, idle = out[1] + 1.0, out[2] + 1.0
-        else:
-            age, idle = out[1] * length, out[2] * length
-    return Purchases(out[0], age, idle, since_last, out[3], out[4])
+        run_in_ranges(summarize_periods, len(rows), *shared, first, length, store.has_money, out)
+    since_last = out[2] + length
+    if collapse is None:
+        # Exact times: a period is an instant, and both are measured to as_of itself.
+        return Purchases(out[0], out[1] + 1.0, since_last, since_last, out[3], out[4])
+    return Purchases(out[0], out[1], out[2], since_last, out[3], out[4])
+
+
+def _blocks(rows: Snapshots, length: int) -> NDArray[np.int64]:
+    """Edges of the blocks of one date each, as `EventLog.snapshots` makes them; else nothing."""
+    edges = np.empty(_MOST_BLOCKS + 1, dtype=np.int64)
+    n_blocks = date_blocks(rows.codes, rows.as_of_us, length, edges)
+    return edges[: n_blocks + 1] if n_blocks else edges[:0]

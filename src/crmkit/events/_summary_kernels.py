@@ -66,8 +66,9 @@ def summarize_periods(
 ):
     """Purchase periods of each row, counted back from as_of.
 
-    `out` receives, for each row: number of periods, index of the first and of the last period (0
-    is the one that ends at as_of), money of all periods and of the first one.
+    `out` receives, for each row: number of periods; microseconds from the end of the first and of
+    the last period to as_of (0 for the period that ends at as_of); money of all periods and of the
+    first one. Without periods the times are minus one length.
     """
     for row in range(start, stop):
         first, last = pointers[codes[row]], stops[row]
@@ -104,10 +105,83 @@ def summarize_periods(
                         if period == first_period:
                             first_total = add_money(first_total, cents, money, position)
         out[0, row] = periods
-        out[1, row] = first_period
-        out[2, row] = last_period
+        out[1, row] = first_period * length
+        out[2, row] = last_period * length
         out[3, row] = money_of(total)
         out[4, row] = money_of(first_total)
+
+
+@kernel
+def date_blocks(codes, as_ofs, length, edges):
+    """Where each block of rows of one as_of begins; `edges` has room for one block less than its length.
+
+    Returns the number of blocks, or 0 where the rows cannot be swept: more blocks than room, dates or
+    customers that do not ascend, or dates whose periods do not share their limits.
+    """
+    n_blocks = 0
+    for row in range(len(codes)):
+        if row == 0 or as_ofs[row] != as_ofs[row - 1]:
+            if n_blocks + 1 == len(edges):
+                return 0
+            if row > 0 and (as_ofs[row] < as_ofs[row - 1] or (as_ofs[row] - as_ofs[row - 1]) % length != 0):
+                return 0
+            edges[n_blocks] = row
+            n_blocks += 1
+        elif codes[row] <= codes[row - 1]:
+            return 0
+    edges[n_blocks] = len(codes)
+    return n_blocks
+
+
+@kernel
+def sweep_periods(
+    start, stop, edges, codes, as_ofs, stops, pointers, time, cents, money, roles, length, has_money, full, out
+):
+    """As `summarize_periods`, for rows in blocks of one date each and a log without refunds.
+
+    Each customer's events are read once for all dates instead of once for each. Without `full` the
+    first period is left out.
+    """
+    n_blocks = len(edges) - 1
+    cursors = edges[:n_blocks].copy()
+    for block in range(n_blocks):
+        left, right = edges[block], edges[block + 1]
+        while left < right:
+            middle = (left + right) >> 1
+            if codes[middle] < start:
+                left = middle + 1
+            else:
+                right = middle
+        cursors[block] = left
+    for customer in range(start, stop):
+        position = pointers[customer]
+        periods, first_end, last_end = 0, np.int64(0), np.int64(0)
+        total = (np.int64(0), True, 0.0, 0.0)
+        first_total = (np.int64(0), True, 0.0, 0.0)
+        for block in range(n_blocks):
+            row = cursors[block]
+            if row == edges[block + 1] or codes[row] != customer:
+                continue
+            cursors[block] = row + 1
+            as_of = as_ofs[row]
+            while position < stops[row]:
+                if len(roles) == 0 or roles[position] == 1:
+                    if periods == 0 or time[position] >= last_end:
+                        last_end = as_of - (as_of - time[position] - 1) // length * length
+                        periods += 1
+                        if periods == 1:
+                            first_end = last_end
+                    if has_money:
+                        total = add_money(total, cents, money, position)
+                        if full and last_end == first_end:
+                            first_total = add_money(first_total, cents, money, position)
+                position += 1
+            out[0, row] = periods
+            out[2, row] = as_of - last_end if periods > 0 else -length
+            out[3, row] = money_of(total)
+            if full:
+                out[1, row] = as_of - first_end if periods > 0 else -length
+                out[4, row] = money_of(first_total)
 
 
 @kernel
