@@ -26,7 +26,7 @@ from crmkit._frames._ids_kernels import (
     remap_dense,
     subtract,
 )
-from crmkit._numba import n_threads, run_in_ranges
+from crmkit._numba import run_in_ranges
 from crmkit.exceptions import ParameterError
 
 #: An id longer than this is a sentence, that is a wrong column; fixed-width buffers would pay for it in every row.
@@ -243,8 +243,8 @@ def _factorize_arrow(column: Any, parameter: str, name: str) -> tuple[NDArray[np
 def _factorize_objects(
     values: NDArray[Any], series: nw.Series[Any], parameter: str
 ) -> tuple[NDArray[np.int32], NDArray[Any]]:
-    codes, found = pd.factorize(np.asarray(values, dtype=object))
-    codes = codes.astype(np.int32)
+    positions, found = pd.factorize(np.asarray(values, dtype=object))
+    codes = positions.astype(np.int32)
     kinds = {type(value) for value in found}
     if kinds <= {uuid.UUID, str, np.str_}:
         if any("\0" in str(value) for value in found):
@@ -264,9 +264,7 @@ def _factorize_objects(
     return codes, uniques
 
 
-def _factorize_pandas_categorical(
-    series: nw.Series[Any], parameter: str
-) -> tuple[NDArray[np.int32], NDArray[Any]]:
+def _factorize_pandas_categorical(series: nw.Series[Any], parameter: str) -> tuple[NDArray[np.int32], NDArray[Any]]:
     native = series.to_native()
     raw = native.cat.codes.to_numpy().astype(np.int32)
     categories = pd.Series(native.cat.categories.to_numpy(), name=series.name)

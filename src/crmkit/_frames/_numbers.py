@@ -9,6 +9,7 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from crmkit._frames._ids import factorize
@@ -67,12 +68,13 @@ def number_column(series: nw.Series[Any], parameter: str) -> NDArray[np.float64]
 def _numbers_of_objects(series: nw.Series[Any], parameter: str) -> NDArray[np.float64]:
     numbers = np.empty(len(series), dtype=np.float64)
     for position, cell in enumerate(series.to_numpy()):
-        if isinstance(cell, bool) or not (cell is None or isinstance(cell, Number | Decimal) or cell != cell):
+        missing = pd.isna(cell)
+        if isinstance(cell, bool) or not (missing or isinstance(cell, Number | Decimal)):
             raise ParameterError(
                 f"{parameter}={series.name!r} holds {cell!r} at position {position}, which is not a number. "
                 "Convert the column first, for example with pandas.to_numeric."
             )
-        numbers[position] = np.nan if cell is None or cell != cell else float(cell)  # type: ignore[arg-type]  # checked
+        numbers[position] = np.nan if missing else float(cell)
     return numbers
 
 

@@ -147,8 +147,10 @@ def _objects(cells: NDArray[Any], parameter: str, name: str, tz: str | None) -> 
         )
     parsed = np.full(len(cells), np.datetime64("NaT"), dtype="M8[us]")
     is_aware = bool(aware.any())
+    readable = given.copy()
+    readable[broken] = None
     values = pd.to_datetime(
-        pd.Series(np.where(broken, None, given), dtype=object),
+        pd.Series(readable),
         format="ISO8601" if text.any() else None,
         errors="coerce",
         utc=is_aware,

@@ -40,9 +40,11 @@ def _native(values: Any, backend: Backend) -> Any:
     if isinstance(values, pd.DatetimeIndex) and backend == "polars":
         import polars as pl
 
-        return pl.Series(values.tz_convert("UTC").tz_localize(None).to_numpy()).dt.replace_time_zone(
-            "UTC"
-        ).dt.convert_time_zone(str(values.tz))
+        return (
+            pl.Series(values.tz_convert("UTC").tz_localize(None).to_numpy())
+            .dt.replace_time_zone("UTC")
+            .dt.convert_time_zone(str(values.tz))
+        )
     return values
 
 
@@ -56,9 +58,11 @@ def row_index(customers: NDArray[Any], codes: NDArray[np.int32], as_of: NDArray[
     levels, block_codes = np.unique(as_of[starts], return_inverse=True)
     lengths = np.diff(np.append(starts, len(as_of)))
     date_codes = np.repeat(block_codes.astype(np.int32), lengths)
+    days: Any = pd.DatetimeIndex(levels.view("M8[us]"), name="as_of")
+    both: Any = [codes, date_codes]
     return pd.MultiIndex(
-        levels=[pd.Index(customers, name="customer_id"), pd.DatetimeIndex(levels.view("M8[us]"), name="as_of")],
-        codes=[codes, date_codes],
+        levels=[pd.Index(customers, name="customer_id"), days],
+        codes=both,
         names=["customer_id", "as_of"],
         verify_integrity=False,
     )
@@ -83,5 +87,7 @@ def concat_columns(frame: Any, n_rows: int, parameter: str) -> dict[str, Any]:
         )
     lengths: Sequence[int] = [len(values) for values in columns.values()]
     if any(length != n_rows for length in lengths):
-        raise ParameterError(f"{parameter} has {lengths[0]} rows, the snapshots have {n_rows}. One value a row is needed.")
+        raise ParameterError(
+            f"{parameter} has {lengths[0]} rows, the snapshots have {n_rows}. One value a row is needed."
+        )
     return columns

@@ -160,7 +160,9 @@ def _column_names(frame: Any) -> list[str]:
     if names is None:
         names = getattr(frame, "column_names", None)
     if names is None:
-        raise ParameterError(f"frame is a {type(frame).__name__}, which has no columns. Pass a frame or a dict of arrays.")
+        raise ParameterError(
+            f"frame is a {type(frame).__name__}, which has no columns. Pass a frame or a dict of arrays."
+        )
     if len(names) and hasattr(next(iter(names)), "to_pylist"):
         names = frame.column_names
     return [str(name) for name in names]

@@ -17,7 +17,7 @@ from crmkit._validation import check_bool, check_option
 from crmkit.events import _merge, _storage
 from crmkit.events._attributes import Attributes
 from crmkit.events._quality import quality_rows, quality_table
-from crmkit.events._read import DAY, Reading, drop_repeats, of_kinds, read_rows, refuse_repeats
+from crmkit.events._read import Reading, drop_repeats, of_kinds, read_rows, refuse_repeats
 from crmkit.events._schema import OWNER, Schema, as_tuple
 from crmkit.events._store import OTHER, PURCHASE, REFUND, Rows, Store, read_only, sort_money, sort_rows
 from crmkit.exceptions import ParameterError, UnknownCustomerError
@@ -60,7 +60,9 @@ class EventLog:
     --------
     >>> import pandas as pd
     >>> from crmkit import EventLog
-    >>> orders = pd.DataFrame({"who": [7, 7, 9], "when": ["2024-01-02", "2024-02-01", "2024-02-03"], "paid": [5.0, 7.5, 20.0]})
+    >>> orders = pd.DataFrame(
+    ...     {"who": [7, 7, 9], "when": ["2024-01-02", "2024-02-01", "2024-02-03"], "paid": [5.0, 7.5, 20.0]}
+    ... )
     >>> log = EventLog.from_frame(orders, customer="who", time="when", value="paid")
     >>> log
     EventLog(3 events of 2 customers, 2024-01-02 to 2024-02-03, observed until 2024-02-04)
@@ -189,10 +191,12 @@ class EventLog:
         Examples
         --------
         >>> import pandas as pd
-        >>> bought = EventLog.from_frame(pd.DataFrame({"c": [1], "t": ["2024-03-01"], "v": [9.0]}),
-        ...                              customer="c", time="t", value="v")
-        >>> visits = EventLog.from_frame(pd.DataFrame({"c": [1, 2], "t": ["2024-03-01", "2024-03-04"]}),
-        ...                              customer="c", time="t")
+        >>> bought = EventLog.from_frame(
+        ...     pd.DataFrame({"c": [1], "t": ["2024-03-01"], "v": [9.0]}), customer="c", time="t", value="v"
+        ... )
+        >>> visits = EventLog.from_frame(
+        ...     pd.DataFrame({"c": [1, 2], "t": ["2024-03-01", "2024-03-04"]}), customer="c", time="t"
+        ... )
         >>> EventLog.concat({"order": bought, "visit": visits})
         EventLog(3 events of 2 customers, 2024-03-01 to 2024-03-04, observed until 2024-03-05)
         """
@@ -204,7 +208,9 @@ class EventLog:
         attributes = tuple(table for log in logs.values() for table in log._attributes)
         return cls(store, schema, end, counted, sum(log._n_read for log in logs.values()), attributes)
 
-    def append(self, frame: Any, *, observed_until: Any = None, invalid: Literal["raise", "drop"] = "raise") -> EventLog:
+    def append(
+        self, frame: Any, *, observed_until: Any = None, invalid: Literal["raise", "drop"] = "raise"
+    ) -> EventLog:
         """A log with the rows of a further frame, equal bit for bit to one load of everything.
 
         Parameters
@@ -231,8 +237,8 @@ class EventLog:
         reading = read_rows(frame, self._schema, observed_until=end, invalid=invalid, given_zone=zone)
         if reading.schema.aware != self._schema.aware and reading.n_rows and self._n_read:
             raise ParameterError(
-                f"time={self._schema.time!r} of the new frame is {'aware' if reading.schema.aware else 'naive'}, that of "
-                f"the log {'aware' if self._schema.aware else 'naive'}. Append times of the same sort."
+                f"time={self._schema.time!r} of the new frame is {'aware' if reading.schema.aware else 'naive'}, that "
+                f"of the log {'aware' if self._schema.aware else 'naive'}. Append times of the same sort."
             )
         late = int(np.count_nonzero(reading.rows.time < self._end))
         schema = replace(self._schema, aware=reading.schema.aware, tz=reading.schema.tz)
@@ -363,9 +369,8 @@ class EventLog:
         }
         if schema.value is not None:
             columns[schema.value] = store.amounts()
-        for name, column in ((schema.price, store.price), (schema.quantity, store.quantity)):
-            if name is not None:
-                columns[name] = column
+        numbers = ((schema.price, store.price), (schema.quantity, store.quantity))
+        columns.update({name: column for name, column in numbers if name is not None})
         for name, labels in ((schema.item, store.item), (schema.order, store.order), (schema.kind, store.kind)):
             if name is not None and labels is not None:
                 columns[name] = labels.to_ids()
@@ -376,9 +381,8 @@ class EventLog:
             return "EventLog(no events)"
         first, last = str(self.first_time)[:10], str(self.last_time)[:10]
         until = str(pd.Timestamp(self.observed_until)).removesuffix(" 00:00:00")
-        return (
-            f"EventLog({len(self):,} events of {self.n_customers:,} customers, {first} to {last}, observed until {until})"
-        )
+        size = f"{len(self):,} events of {self.n_customers:,} customers"
+        return f"EventLog({size}, {first} to {last}, observed until {until})"
 
     def _repr_html_(self) -> str:
         rows = "".join(
@@ -408,7 +412,10 @@ class EventLog:
         end = int(instants(as_of, "as_of", self._schema.tz)[0])
         tables = tuple(table.before(end) for table in self._attributes)
         return replace(
-            self, _store=_merge.select(self._store, self._store.time < end), _end=min(self._end, end), _attributes=tables
+            self,
+            _store=_merge.select(self._store, self._store.time < end),
+            _end=min(self._end, end),
+            _attributes=tables,
         )
 
     def customer(self, id: Any) -> EventLog:  # noqa: A002  # the contract's name; nobody needs the built-in here
@@ -536,9 +543,7 @@ class EventLog:
         """
         from crmkit.events._rows import rows_of_frame
 
-        return rows_of_frame(
-            self, frame, customer=customer, as_of=as_of, horizon=horizon, gap=gap, censored=censored
-        )
+        return rows_of_frame(self, frame, customer=customer, as_of=as_of, horizon=horizon, gap=gap, censored=censored)
 
     # -- on disk ---------------------------------------------------------------------------------
 
@@ -578,7 +583,9 @@ class EventLog:
         if kinds is None:
             return self._store.roles
         if self._store.kind is None:
-            raise ParameterError(f"kinds={kinds!r}, but the log has no kinds. Name their column as kind= in from_frame.")
+            raise ParameterError(
+                f"kinds={kinds!r}, but the log has no kinds. Name their column as kind= in from_frame."
+            )
         return event_roles(self._store, of_kinds(self._store.kind, as_tuple(kinds)))
 
 

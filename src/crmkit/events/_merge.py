@@ -71,18 +71,20 @@ def _join_categories(name: str, columns: list[Column | None], lengths: list[int]
     return Category(np.concatenate(codes), levels)
 
 
-def concat_rows(
-    logs: Mapping[str, EventLog], purchases: tuple[Any, ...]
-) -> tuple[Rows, Schema, list[tuple[str, int]]]:
+def concat_rows(logs: Mapping[str, EventLog], purchases: tuple[Any, ...]) -> tuple[Rows, Schema, list[tuple[str, int]]]:
     """The rows of several logs, each of one kind, and the schema of their union."""
-    if not isinstance(logs, Mapping) or not logs:
+    if not logs:
         raise ParameterError("logs must be a mapping such as {'order': orders, 'visit': visits}, and not empty.")
     schemas = [log._schema for log in logs.values()]
     if any(schema.kind is not None for schema in schemas):
-        raise ParameterError("logs holds a log with kinds of its own. Join its frame with the others before from_frame.")
+        raise ParameterError(
+            "logs holds a log with kinds of its own. Join its frame with the others before from_frame."
+        )
     zones = {(schema.tz, schema.aware) for schema, log in zip(schemas, logs.values(), strict=True) if len(log)}
     if len(zones) > 1:
-        raise ParameterError(f"logs are in different zones: {sorted(str(zone) for zone, _ in zones)}. Build them with the same tz=.")
+        raise ParameterError(
+            f"logs are in different zones: {sorted(str(zone) for zone, _ in zones)}. Build them with the same tz=."
+        )
     if not purchases:
         purchases = tuple(name for name, log in logs.items() if log.has_money) or tuple(logs)
     unknown = [name for name in purchases if name not in logs]
@@ -90,7 +92,7 @@ def concat_rows(
         raise ParameterError(f"purchases={list(purchases)} names {unknown}, but the kinds are {list(logs)}.")
     first = schemas[0]
     # Where one log has only quantity and another price too, money would differ: value is what all can have.
-    roles = {
+    roles: dict[str, Any] = {
         role: next((getattr(schema, role) for schema in schemas if getattr(schema, role)), None)
         for role in ("price", "quantity", "item", "order")
     }

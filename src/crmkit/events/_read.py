@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -10,8 +10,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from crmkit._frames import Category, Columns, extra_column, factorize, number_column, read_columns, time_column
 from crmkit._durations import TIME_UNITS
+from crmkit._frames import Category, Columns, extra_column, factorize, number_column, read_columns, time_column
 from crmkit.events._schema import Schema
 from crmkit.events._store import Rows
 from crmkit.exceptions import EventDataError, InvalidRows, ParameterError
@@ -78,16 +78,16 @@ def read_rows(
     if not found:
         return Reading(rows, None, schema, [], columns.n_rows)
     if invalid == "raise":
-        raise EventDataError.from_rules([_invalid(rule, columns[name], mask) for rule, name, mask in found], columns.n_rows)
+        raise EventDataError.from_rules(
+            [_invalid(rule, columns[name], mask) for rule, name, mask in found], columns.n_rows
+        )
     keep = ~np.logical_or.reduce([mask for _, _, mask in found])
     kept = np.flatnonzero(keep)
     dropped = [(rule, int(mask.sum())) for rule, _, mask in found] + [("dropped", columns.n_rows - len(kept))]
     return Reading(_without_unused(rows.take(kept)), kept, schema, dropped, columns.n_rows)
 
 
-def _read(
-    columns: Columns, schema: Schema, wall: NDArray[np.int64], second_pass: NDArray[np.bool_] | None
-) -> Rows:
+def _read(columns: Columns, schema: Schema, wall: NDArray[np.int64], second_pass: NDArray[np.bool_] | None) -> Rows:
     def number(role: str) -> NDArray[np.float64] | None:
         name = getattr(schema, role)
         return None if name is None else number_column(columns[name], role)
@@ -98,7 +98,7 @@ def _read(
 
     price, quantity = number("price"), number("quantity")
     customer = category("customer")
-    assert customer is not None  # noqa: S101  # for the type checker: the schema always names a customer
+    assert customer is not None  # for the type checker: the schema always names a customer
     return Rows(
         customer=customer,
         time=wall,
@@ -149,8 +149,8 @@ def tomorrow(zone: str | None) -> int:
         place = None if zone is None else zoneinfo.ZoneInfo(zone)
     except (KeyError, ValueError, OSError):
         place = None
-    today = datetime.datetime.now(place).date()
-    return (today.toordinal() + 1 - datetime.date(1970, 1, 1).toordinal()) * DAY
+    today = dt.datetime.now(place).date()
+    return (today.toordinal() + 1 - dt.date(1970, 1, 1).toordinal()) * DAY
 
 
 def _money_rules(rows: Rows, schema: Schema) -> list[tuple[str, str, NDArray[np.bool_] | None]]:
@@ -236,8 +236,8 @@ def refuse_repeats(reading: Reading, order: NDArray[Any], repeats: NDArray[np.in
     shown = tuple(int(row) for row in rows[:_SHOWN])
     error = EventDataError(
         f"{len(rows):,} of {reading.n_rows:,} rows repeat another row exactly, at position"
-        f"{'s' if len(rows) > 1 else ''} {', '.join(map(str, shown))}{', …' if len(rows) > _SHOWN else ''}. Two equal lines "
-        "of one invoice are real: pass duplicates='keep' to keep them, or 'drop' to keep one of each."
+        f"{'s' if len(rows) > 1 else ''} {', '.join(map(str, shown))}{', …' if len(rows) > _SHOWN else ''}. Two equal "
+        "lines of one invoice are real: pass duplicates='keep' to keep them, or 'drop' to keep one of each."
     )
     error.rules = (InvalidRows("exact duplicate", len(rows), shown, ""),)
     raise error
@@ -248,5 +248,7 @@ def check_kinds(kinds: Any, log_kind: Category | None, parameter: str) -> tuple[
     from crmkit.events._schema import as_tuple
 
     if log_kind is None:
-        raise ParameterError(f"{parameter}={kinds!r}, but the log has no kinds: name their column as kind= in from_frame.")
+        raise ParameterError(
+            f"{parameter}={kinds!r}, but the log has no kinds: name their column as kind= in from_frame."
+        )
     return as_tuple(kinds)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -33,7 +32,7 @@ def rows_of_dates(
     min_events: int,
     active_within: Any,
     customers: Any,
-    alive: tuple[Any, Any] | None,
+    alive: Any,
     censored: Literal["raise", "drop"],
 ) -> Snapshots:
     """See `EventLog.snapshots`."""
@@ -99,10 +98,10 @@ def _sweep(
     return codes, np.repeat(days, sizes), stops
 
 
-def _states(log: EventLog, alive: tuple[Any, Any] | None) -> NDArray[np.int8]:
+def _states(log: EventLog, alive: Any) -> NDArray[np.int8]:
     if alive is None:
         return np.empty(0, dtype=np.int8)
-    if not isinstance(alive, tuple) or len(alive) != 2:
+    if not isinstance(alive, tuple | list) or len(alive) != 2:
         raise ParameterError(
             f"alive={alive!r} must be a tuple (start kinds, end kinds), such as ('subscribe', 'cancel')."
         )
@@ -138,13 +137,13 @@ def rows_of_frame(
     ):
         if mask is not None and mask.any():
             raise EventDataError(
-                f"The frame of rows breaks a rule: {rule}, {int(mask.sum()):,} of {columns.n_rows:,} rows, the first at "
-                f"position {int(np.argmax(mask))}. Leave these rows out, or complete them."
+                f"The frame of rows breaks a rule: {rule}, {int(mask.sum()):,} of {columns.n_rows:,} rows, the first "
+                f"at position {int(np.argmax(mask))}. Leave these rows out, or complete them."
             )
     if log.n_customers and len(ids) and ids.dtype.kind != log.customers.dtype.kind:
+        sorts = ["text" if array.dtype.kind == "U" else "whole numbers" for array in (ids, log.customers)]
         raise ParameterError(
-            f"customer={customer!r} holds {'text' if ids.dtype.kind == 'U' else 'whole numbers'}, the customer ids of the "
-            f"log are {'text' if log.customers.dtype.kind == 'U' else 'whole numbers'}. Convert the column."
+            f"customer={customer!r} holds {sorts[0]}, the customer ids of the log are {sorts[1]}. Convert the column."
         )
     keep = usable(log, times.wall, window, censored, f"as_of={as_of!r}")
     known = lookup_ids(ids, log.customers, "customer")
@@ -177,7 +176,7 @@ def usable(
     if (as_of > end).any():
         late = np.datetime64(int(as_of.max()), "us")
         raise ParameterError(
-            f"{name} holds {late}, which is after observed_until ({log.observed_until}): what happened between the two is "
+            f"{name} holds {late}, which is after observed_until ({log.observed_until}): what happened in between is "
             "not known. Pass an earlier date, or a later observed_until= to from_frame if the log is complete up to it."
         )
     if window.horizon is None:
@@ -189,6 +188,6 @@ def usable(
     last = np.datetime64(end - length, "us")
     raise CensoredWindowError(
         f"{int((~complete).sum()):,} of {len(as_of):,} label windows (gap {duration_name(window.gap)}, horizon "
-        f"{duration_name(window.horizon)}) end after observed_until ({log.observed_until}), so their outcome is not known "
-        f"yet. The last usable as_of is {last}. Pass earlier dates, or censored='drop' to leave these out."
+        f"{duration_name(window.horizon)}) end after observed_until ({log.observed_until}), so their outcome is not "
+        f"known yet. The last usable as_of is {last}. Pass earlier dates, or censored='drop' to leave these out."
     )

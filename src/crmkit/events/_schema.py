@@ -37,8 +37,8 @@ class Schema:
         check_option("duplicates", self.duplicates, {"keep", "drop", "raise"}, OWNER)
         if self.value is not None and self.price is not None:
             raise ParameterError(
-                f"Both value={self.value!r} and price={self.price!r} are given. Name the column that holds the money of "
-                "the line as value=, or name price= and quantity=, whose product it is."
+                f"Both value={self.value!r} and price={self.price!r} are given. Name the column that holds the money "
+                "of the line as value=, or name price= and quantity=, whose product it is."
             )
         if self.price is not None and self.quantity is None:
             raise ParameterError(
@@ -55,7 +55,9 @@ class Schema:
         names = [name for _, name in self.wanted()]
         twice = {name for name in self.columns if names.count(name) > 1}
         if twice:
-            raise ParameterError(f"columns={sorted(twice)} are read already, or named twice. Leave them out of columns=.")
+            raise ParameterError(
+                f"columns={sorted(twice)} are read already, or named twice. Leave them out of columns=."
+            )
 
     def wanted(self) -> list[tuple[str, str]]:
         """Every (parameter, column name) that is read."""

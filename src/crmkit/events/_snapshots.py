@@ -65,7 +65,9 @@ class Snapshots:
     --------
     >>> import pandas as pd
     >>> from crmkit import EventLog
-    >>> orders = pd.DataFrame({"who": [7, 7, 9], "when": ["2024-01-02", "2024-02-01", "2024-02-03"], "paid": [5.0, 7.5, 20.0]})
+    >>> orders = pd.DataFrame(
+    ...     {"who": [7, 7, 9], "when": ["2024-01-02", "2024-02-01", "2024-02-03"], "paid": [5.0, 7.5, 20.0]}
+    ... )
     >>> log = EventLog.from_frame(orders, customer="who", time="when", value="paid")
     >>> X = log.snapshots(["2024-01-15", "2024-02-01"], horizon="3D")
     >>> X
@@ -132,7 +134,8 @@ class Snapshots:
         label = "" if self.window.horizon is None else f", horizon {duration_name(self.window.horizon)}"
         label += f", gap {duration_name(self.window.gap)}" if self.window.gap else ""
         return (
-            f"Snapshots({len(self):,} row{'s' * (len(self) != 1)} of {n_customers:,} customer{'s' * (n_customers != 1)}, "
+            f"Snapshots({len(self):,} row{'s' * (len(self) != 1)} of "
+            f"{n_customers:,} customer{'s' * (n_customers != 1)}, "
             f"{first if first == last else f'{first} to {last}'}{label})"
         )
 
@@ -315,13 +318,15 @@ class Snapshots:
             )
         if horizon is not None and to_microseconds(horizon, "horizon") != own:
             raise ParameterError(
-                f"horizon={horizon!r} differs from that of the rows ({duration_name(own)}), by which they are split and "
-                "purged. Make the rows with this horizon instead."
+                f"horizon={horizon!r} differs from that of the rows ({duration_name(own)}), by which they are split "
+                "and purged. Make the rows with this horizon instead."
             )
         begins = self.as_of_us + self.window.gap
         return begins, begins + own
 
-    def _first(self, counted: NDArray[np.int8], begins: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _first(
+        self, counted: NDArray[np.int8], begins: NDArray[np.int64], ends: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
         found = np.empty(len(self), dtype=np.int64)
         time = self.log._store.time
         counted, begins, ends = read_only(counted), read_only(begins), read_only(ends)
@@ -335,7 +340,9 @@ class Snapshots:
         if kinds is None:
             return self.log.roles()
         if self.log._store.kind is None:
-            raise ParameterError(f"kinds={kinds!r}, but the log has no kinds. Name their column as kind= in from_frame.")
+            raise ParameterError(
+                f"kinds={kinds!r}, but the log has no kinds. Name their column as kind= in from_frame."
+            )
         return of_kinds(self.log._store.kind, as_tuple(kinds)).astype(np.int8)
 
     def churned(self, horizon: Any = None) -> NDArray[np.int64]:
@@ -366,7 +373,9 @@ class Snapshots:
         found = self._first(self._counted(kinds), *self._label_window(horizon))
         return (found >= 0).astype(np.int64)
 
-    def future_purchases(self, horizon: Any = None, *, collapse: str | None = "D", kinds: Any = None) -> NDArray[np.int64]:
+    def future_purchases(
+        self, horizon: Any = None, *, collapse: str | None = "D", kinds: Any = None
+    ) -> NDArray[np.int64]:
         """Number of purchase periods in the label window.
 
         Parameters
@@ -393,10 +402,8 @@ class Snapshots:
             first = store.first_of_order
         out = np.empty(len(self), dtype=np.int64)
         roles = self.log.roles(kinds)
-        run_in_ranges(
-            count_periods, len(self), self.codes, self.pointers, self.stop, store.time, roles, first, begins, ends, length,
-            out,
-        )  # fmt: skip
+        shared = (self.codes, self.pointers, self.stop, store.time)
+        run_in_ranges(count_periods, len(self), *shared, roles, first, begins, ends, length, out)
         return out
 
     def future_value(self, horizon: Any = None, *, kinds: Any = None) -> NDArray[np.float64]:
@@ -412,10 +419,8 @@ class Snapshots:
             raise ParameterError("The log has no money. Name value=, or price= and quantity=, in from_frame.")
         out = np.empty(len(self), dtype=np.float64)
         roles = self.log.roles(kinds)
-        run_in_ranges(
-            sum_money, len(self), self.codes, self.pointers, self.stop, store.time, store.cents, store.money, roles, begins,
-            ends, out,
-        )  # fmt: skip
+        shared = (self.codes, self.pointers, self.stop, store.time, store.cents, store.money)
+        run_in_ranges(sum_money, len(self), *shared, roles, begins, ends, out)
         return out
 
     def future_items(self, horizon: Any = None, *, kinds: Any = None) -> ItemTargets:
@@ -450,6 +455,4 @@ class Snapshots:
         found = self._first(self._counted(kinds), self.as_of_us, ends)
         time = self.log._store.time
         at = np.where(found >= 0, time[np.maximum(found, 0)] if len(time) else 0, self.log._end)
-        return self.make_frame(
-            {"duration": (at - self.as_of_us) / unit, "observed": (found >= 0).astype(np.int64)}
-        )
+        return self.make_frame({"duration": (at - self.as_of_us) / unit, "observed": (found >= 0).astype(np.int64)})

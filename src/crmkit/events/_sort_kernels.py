@@ -6,7 +6,6 @@ import numpy as np
 
 from crmkit._numba import kernel
 
-
 # Each event is a pair (instant, tail) while it is sorted: one cache miss moves both. The tail is the
 # row it came from, or its money where the log holds nothing else, which saves the look-up by row.
 

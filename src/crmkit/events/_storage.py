@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,9 +78,9 @@ def load(cls: type[EventLog], folder: Path, *, mmap: bool) -> EventLog:
         # A memory map of nothing is refused by the operating system, so numpy gives a plain array then.
         return np.asarray(array)
 
-    columns = ("customers pointers time wall cents money roles second_pass price quantity item order kind").split()
+    plain = {entry.name for entry in fields(Store)} - {"has_money", "extras"}
     store = Store(
-        **{name: read(f"store.{name}") for name in columns},
+        **{name: read(f"store.{name}") for name in plain},
         has_money=index["has_money"],
         extras={name: read(f"store.extras.{name}") for name in index["extras"]},
     )

@@ -260,7 +260,7 @@ def sort_money(rows: Rows) -> tuple[Store, int]:
 
     Twice as fast, since each event's money travels with its instant instead of being fetched by row.
     """
-    assert rows.money is not None  # noqa: S101  # for the type checker: the caller has looked
+    assert rows.money is not None  # for the type checker: the caller has looked
     n_customers = len(rows.customer.levels)
     bits = (rows.money if not (rows.money == 0).any() else rows.money + 0.0).view(np.int64)
     pointers, pairs = _placed(rows.customer.codes, n_customers, rows.time, bits)

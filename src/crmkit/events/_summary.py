@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from crmkit._durations import TIME_UNITS
 from crmkit._numba import run_in_ranges
 from crmkit._validation import check_option
-from crmkit.events._summary_kernels import date_blocks, summarize_orders, summarize_periods, sweep_periods
 from crmkit.events._store import REFUND
+from crmkit.events._summary_kernels import date_blocks, summarize_orders, summarize_periods, sweep_periods
 from crmkit.exceptions import ParameterError
 
 if TYPE_CHECKING:

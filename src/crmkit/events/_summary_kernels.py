@@ -95,7 +95,7 @@ def summarize_periods(
             last_purchase = np.int64(-1)
             for position in range(first, last):
                 if roles[position] == 1:
-                    last_purchase = position
+                    last_purchase = np.int64(position)
                 elif roles[position] == 2:
                     period = _refunded_period(
                         position, first, last, time, roles, first_of_order, as_of, length, last_purchase
@@ -207,9 +207,9 @@ def summarize_orders(
                 last_purchase = order
                 if order == position:
                     orders += 1
-                    last_order = position
+                    last_order = np.int64(position)
                     if first_order < 0:
-                        first_order = position
+                        first_order = np.int64(position)
             elif order < 0 or order > position:
                 # No such order by then: the latest one bears the refund, if there is one.
                 order = last_purchase

@@ -80,8 +80,24 @@ def count_items(start, stop, lefts, rights, time, roles, items, begins, ends, ma
 
 @kernel
 def fill_items(
-    start, stop, lefts, rights, time, roles, items, cents, money, begins, ends, pace, mode, marks, sums, pointers, columns,
-    data
+    start,
+    stop,
+    lefts,
+    rights,
+    time,
+    roles,
+    items,
+    cents,
+    money,
+    begins,
+    ends,
+    pace,
+    mode,
+    marks,
+    sums,
+    pointers,
+    columns,
+    data,
 ):
     """Fill the rows of a CSR matrix of items, columns ascending.
 

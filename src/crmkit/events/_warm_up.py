@@ -23,8 +23,8 @@ def warm_up() -> None:
         "item": np.array(["a", "b", "c", "d"])[row % 4],
         "order": row // 2,
     }
-    roles = {"time": "time", "value": "value", "observed_until": "2024-06-01"}
-    everything = {**roles, "kind": "kind", "purchases": ["order"], "item": "item", "order": "order"}
+    roles: dict[str, Any] = {"time": "time", "value": "value", "observed_until": "2024-06-01"}
+    everything: dict[str, Any] = {**roles, "kind": "kind", "purchases": ["order"], "item": "item", "order": "order"}
     sparse = row * 7_919_000_000_000
     customers = {
         "dense": np.where(row < _N // 2, row, 0),
@@ -44,7 +44,9 @@ def warm_up() -> None:
     _sum_up(EventLog.from_frame(plain, customer="customer", **roles))
     # Times that the clock shows twice.
     aware = {**plain, "time": np.array(["2024-10-27T00:30:00Z", "2024-10-27T01:30:00Z"], dtype=object)[row % 2]}
-    EventLog.from_frame(aware, customer="customer", time="time", value="value", tz="Europe/London", observed_until="2025-01-01")
+    EventLog.from_frame(
+        aware, customer="customer", time="time", value="value", tz="Europe/London", observed_until="2025-01-01"
+    )
 
 
 def _use(log: EventLog) -> None:
