@@ -74,6 +74,37 @@ def fonts_for(*texts: object) -> Iterator[list[str]]:
         yield families
 
 
+def has_glyphs(*texts: object) -> bool:
+    """Tell whether the installed fonts have the glyphs of some texts, together.
+
+    Parameters
+    ----------
+    *texts : object
+        What will be written; anything with a ``str()``.
+
+    Returns
+    -------
+    bool
+
+    See Also
+    --------
+    fonts_for : Draws with these fonts, and warns where a glyph is in none of them.
+
+    Examples
+    --------
+    >>> from crmkit.plotting import has_glyphs
+    >>> has_glyphs("Recency", "days")
+    True
+    """
+    import matplotlib as mpl
+
+    letters = {letter for text in texts for letter in str(text) if letter.isprintable() and not letter.isspace()}
+    own = _paths(tuple(mpl.rcParams["font.family"]), _generic())
+    missing = letters - set().union(*(_glyphs(path) for path in own))
+    families = tuple(_fallbacks(frozenset(missing), _installed())) if missing else ()
+    return not missing - set().union(*(_glyphs(path) for path in _paths(families, _generic())))
+
+
 def _generic() -> tuple[str, ...]:
     """Return the families that stand behind ``sans-serif``."""
     import matplotlib as mpl

@@ -1,0 +1,51 @@
+"""The table of customers: what goes back into the CRM system."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from crmkit.report._context import Context
+from crmkit.report._figures import day, number
+from crmkit.report._page import Section, paragraph, table
+from crmkit.report._study import Impossible
+
+FILE = "customers.csv"
+
+
+def section(context: Context) -> Section:
+    """The section."""
+    text, study = context.text, context.study
+    columns = ["customer_id", "as_of", "recency_days", "frequency", *(["monetary"] if context.has_money else [])]
+    rows = [[f"`{name}`", text(f"customers.{name}")] for name in columns]
+    scores = [f"`{name}`" for name in context.values.columns if name.endswith("_score")]
+    rows.append([", ".join(scores), text("customers.scores")])
+    rows.append(["`segment`", text("customers.segment")])
+    if not isinstance(study, Impossible):
+        rows.append([f"`probability_{study.horizon}`", text("customers.probability", days=study.days)])
+    header = [text("customers.column"), text("customers.meaning")]
+    as_of = day(context.log.observed_until)
+    blocks = [paragraph(text("customers.how", customers=number(len(context.today)), as_of=as_of))]
+    blocks.append(table(text("customers.table"), header, rows, words=2))
+    return Section("customers", text("customers.title"), blocks)
+
+
+def customer_table(context: Context) -> pd.DataFrame:
+    """One row per customer: RFM values and scores, segment, and the probability of buying again."""
+    today, study = context.today, context.study
+    columns = {"segment": np.asarray(context.rfm.segment(today, language=context.language))}
+    if not isinstance(study, Impossible):
+        columns[f"probability_{study.horizon}"] = study.probability(today)
+    keys = {"customer_id": today.customer_id, "as_of": today.as_of}
+    return pd.DataFrame({**keys, **{name: context.values[name].to_numpy() for name in context.values}, **columns})
+
+
+def write_customers(context: Context, folder: Path) -> Path:
+    """Write the table; with the mark by which Excel knows UTF-8."""
+    path = folder / FILE
+    frame = customer_table(context)
+    midnight = not (context.today.as_of_us % 86_400_000_000).any()
+    frame.to_csv(path, index=False, encoding="utf-8-sig", date_format="%Y-%m-%d" if midnight else None)
+    return path

@@ -1,0 +1,183 @@
+"""The report as files: the page with its sections, and the table of customers."""
+
+from __future__ import annotations
+
+import re
+import sys
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from crmkit._validation import check_bool, check_option
+from crmkit.events import EventLog
+from crmkit.exceptions import EventDataError, FewLevelsWarning
+from crmkit.report import _backtest, _customers, _honesty, _overview, _segments, _time_machine
+from crmkit.report._context import Context, Origin
+from crmkit.report._figures import day
+from crmkit.report._page import Section, note, page, paragraph
+from crmkit.report._strings import LANGUAGES
+
+#: The sections of the page, in their order. Each module has a function `section(context)`.
+SECTIONS = (_overview, _segments, _backtest, _honesty, _time_machine, _customers)
+
+FILE = "report.html"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `write_report` and `report_file` have written.
+
+    Attributes
+    ----------
+    page : Path
+        The report.
+    customers : Path
+        The table of customers.
+    headlines : tuple of str
+        What the report says in short.
+    """
+
+    page: Path
+    customers: Path
+    headlines: tuple[str, ...]
+
+
+def write_report(
+    log: EventLog, folder: str | Path, *, name: str = "", language: str = "en", verbose: bool = False
+) -> Report:
+    """Analyse a log, and write the report and the table of its customers into a folder.
+
+    Parameters
+    ----------
+    log : EventLog
+        With at least one purchase.
+    folder : path
+        Made where it is missing. ``report.html`` and ``customers.csv`` in it are overwritten.
+    name : str, default=""
+        What the report calls the data.
+    language : {"en", "zh"}, default="en"
+        English or Chinese.
+    verbose : bool, default=False
+        Whether to say on standard error what is being done.
+
+    Returns
+    -------
+    Report
+        The two paths, and what the report says in short.
+
+    Raises
+    ------
+    EventDataError
+        If the log has no purchase.
+    OSError
+        If the folder cannot be written.
+
+    See Also
+    --------
+    report_file : The same for a CSV or Parquet file.
+
+    Notes
+    -----
+    The sections are described in the guide. Nothing random goes into a report that is not drawn with
+    a fixed seed: the same log gives the same figures.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from crmkit import EventLog
+    >>> from crmkit.datasets import load_cdnow
+    >>> from crmkit.report import write_report
+    >>> log = EventLog.from_frame(load_cdnow().head(300), customer="customer_id", time="date", value="value")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     report = write_report(log.before("1997-02-10"), folder)
+    ...     len(report.customers.read_text(encoding="utf-8").splitlines())
+    84
+    >>> report.headlines[0]
+    '83 customers bought on 100 customer-days between 1997-01-01 and 1997-02-09; 17% of them bought on more than one day.'
+    """
+    check_option("language", language, LANGUAGES, "write_report")
+    say = said_on_stderr if check_bool("verbose", verbose, "write_report") else silent
+    return write(log, Path(folder), Origin(name), language=language, say=say)
+
+
+def silent(_: str) -> None:
+    """Say nothing."""
+
+
+def said_on_stderr(what: str) -> None:
+    """Say what is being done, apart from the results."""
+    print(f"  … {what}", file=sys.stderr, flush=True)
+
+
+def write(log: EventLog, folder: Path, origin: Origin, *, language: str, say: Callable[[str], None]) -> Report:
+    """Write the two files."""
+    folder.mkdir(parents=True, exist_ok=True)  # before the work, not after it
+    if len(log) == 0 or not len(log.snapshot()):
+        raise EventDataError("There is no purchase to report on.")
+    context = Context(log if log.has_money else with_ones(log), language, origin, log.has_money, say)
+    with warnings.catch_warnings():
+        # The sections say themselves where there are few customers or few levels.
+        warnings.simplefilter("ignore", FewLevelsWarning)
+        sections = [_announced(module, context) for module in SECTIONS]
+        say(context.text("say.customers"))
+        customers = _customers.write_customers(context, folder)
+    path = folder / FILE
+    path.write_text(_page_of(context, sections), encoding="utf-8")
+    headlines = (re.sub(r"\*\*|`", "", section.headline) for section in sections)
+    return Report(path, customers, tuple(filter(None, headlines)))
+
+
+def _announced(module: Any, context: Context) -> Section:
+    made: Section = module.section(context)
+    context.say(context.text("say.section", title=made.title))
+    return made
+
+
+def _page_of(context: Context, sections: list[Section]) -> str:
+    text, log = context.text, context.log
+    if not context.has_money:
+        sections[0].blocks.insert(0, note(text("page.no_money")))
+    if not context.pen.can_draw:
+        sections[0].blocks.insert(0, note(text("page.no_pictures")))
+    subtitle = text(
+        "page.subtitle",
+        name=context.origin.name or "crmkit",
+        first=day(log.first_time),
+        last=day(log.last_time),
+        as_of=day(log.observed_until),
+    )
+    return page(
+        language=context.language,
+        title=text("page.title"),
+        subtitle=subtitle,
+        in_short=text("page.in_short"),
+        sections=sections,
+        footer=[paragraph(text("page.made", version=version("crmkit")))],
+    )
+
+
+def with_ones(log: EventLog) -> EventLog:
+    """Give each purchase of a log without money an amount of 1, so that RFM can count lines instead."""
+    schema = log._schema
+    frame = log.to_frame()
+    columns = {str(name): frame[name].to_numpy() for name in frame.columns}
+    amount = "amount"
+    while amount in columns:
+        amount += "_"
+    return EventLog.from_frame(
+        {**columns, amount: np.ones(len(log))},
+        customer=schema.customer,
+        time=schema.time,
+        value=amount,
+        item=schema.item,
+        order=schema.order,
+        kind=schema.kind,
+        purchases=schema.purchases or None,
+        observed_until=log.observed_until,
+        tz=schema.tz,
+    )
