@@ -127,10 +127,12 @@ def _objects(cells: NDArray[Any], parameter: str, name: str, tz: str | None) -> 
         given[numpy_times] = [pd.Timestamp(cell.astype("M8[us]")) for cell in given[numpy_times]]
     text = np.array([isinstance(cell, str) for cell in given], dtype=np.bool_)
     aware = np.array(
-        [bool(_OFFSET.search(cell)) if isinstance(cell, str) else getattr(cell, "tzinfo", None) is not None
-         for cell in given],
+        [
+            bool(_OFFSET.search(cell)) if isinstance(cell, str) else getattr(cell, "tzinfo", None) is not None
+            for cell in given
+        ],
         dtype=np.bool_,
-    )  # fmt: skip
+    )
     # A text that does not begin with a year is not ISO 8601, and reading it would be a guess.
     broken = np.array([isinstance(cell, str) and not _ISO_DAY.match(cell) for cell in given], dtype=np.bool_)
     foreign = [cell for cell, is_text in zip(given, text, strict=True) if not is_text and not hasattr(cell, "year")]

@@ -113,9 +113,21 @@ def item_matrix(
 
     def fill(start: int, stop: int) -> None:
         fill_items(
-            start, stop, *shared, store.cents, store.money, begins, ends, pace, _MODES[interaction],
-            np.full(n_items, -1, dtype=np.int64), np.empty(n_items), pointers, columns, data,
-        )  # fmt: skip
+            start,
+            stop,
+            *shared,
+            store.cents,
+            store.money,
+            begins,
+            ends,
+            pace,
+            _MODES[interaction],
+            np.full(n_items, -1, dtype=np.int64),
+            np.empty(n_items),
+            pointers,
+            columns,
+            data,
+        )
 
     run_in_ranges(fill, len(rows), minimum=1_000)
     narrow = pointers if pointers[-1] >= 2**31 else pointers.astype(np.int32)

@@ -156,9 +156,21 @@ class EventLog:
         check_option("invalid", invalid, {"raise", "drop"}, OWNER)
         check_bool("assume_sorted", assume_sorted, OWNER)
         schema = Schema(
-            customer, time, value, price, quantity, item, order, kind,
-            as_tuple(purchases), as_tuple(columns), tz, False, refunds, duplicates,
-        )  # fmt: skip
+            customer,
+            time,
+            value,
+            price,
+            quantity,
+            item,
+            order,
+            kind,
+            as_tuple(purchases),
+            as_tuple(columns),
+            tz,
+            False,
+            refunds,
+            duplicates,
+        )
 
         def end(zone: str | None) -> int | None:
             return None if observed_until is None else int(instants(observed_until, "observed_until", zone)[0])
@@ -510,9 +522,16 @@ class EventLog:
         from crmkit.events._rows import rows_of_dates
 
         return rows_of_dates(
-            self, dates, horizon=horizon, gap=gap, min_events=min_events, active_within=active_within,
-            customers=customers, alive=alive, censored=censored,
-        )  # fmt: skip
+            self,
+            dates,
+            horizon=horizon,
+            gap=gap,
+            min_events=min_events,
+            active_within=active_within,
+            customers=customers,
+            alive=alive,
+            censored=censored,
+        )
 
     def snapshots_at(
         self,
@@ -609,8 +628,10 @@ def event_roles(store: Store, purchase: NDArray[np.bool_] | None) -> NDArray[np.
 def _sorted_store(reading: Reading, *, assume_sorted: bool = False) -> tuple[Store, int, int]:
     """Sort rows, deal with repeats and refunds; returns the store and how many of each there were."""
     schema = reading.schema
-    if schema.duplicates == "keep" and {name for name, _ in reading.rows.columns()} == {"customer", "time", "money"}:
-        store, n_repeats = sort_money(reading.rows)
+    columns = {name for name, _ in reading.rows.columns()}
+    money = reading.rows.money
+    if money is not None and columns == {"customer", "time", "money"} and schema.duplicates == "keep":
+        store, n_repeats = sort_money(reading.rows, money)
     else:
         store, order, repeats = sort_rows(reading.rows, schema.tz, assume_sorted=assume_sorted)
         n_repeats = len(repeats)

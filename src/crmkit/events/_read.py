@@ -97,10 +97,8 @@ def _read(columns: Columns, schema: Schema, wall: NDArray[np.int64], second_pass
         return None if name is None else Category(*factorize(columns[name], role))
 
     price, quantity = number("price"), number("quantity")
-    customer = category("customer")
-    assert customer is not None  # for the type checker: the schema always names a customer
     return Rows(
-        customer=customer,
+        customer=Category(*factorize(columns[schema.customer], "customer")),
         time=wall,
         second_pass=second_pass,
         money=number("value") if price is None or quantity is None else line_money(price, quantity),

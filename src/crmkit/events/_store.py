@@ -86,8 +86,9 @@ class Rows:
 
     def take(self, rows: NDArray[Any]) -> Rows:
         """Some of the rows."""
-        taken = {name: column.take(rows) if isinstance(column, Category) else column[rows]
-                 for name, column in self.columns()}  # fmt: skip
+        taken = {
+            name: column.take(rows) if isinstance(column, Category) else column[rows] for name, column in self.columns()
+        }
         return self.with_columns(taken)
 
     def with_columns(self, columns: Mapping[str, Column]) -> Rows:
@@ -255,14 +256,13 @@ def sort_rows(rows: Rows, zone: str | None, *, assume_sorted: bool = False) -> t
     return store, order, repeats
 
 
-def sort_money(rows: Rows) -> tuple[Store, int]:
+def sort_money(rows: Rows, money: NDArray[np.float64]) -> tuple[Store, int]:
     """Sort rows that hold money and nothing else: the same store as `sort_rows`, and the number of repeats.
 
     Twice as fast, since each event's money travels with its instant instead of being fetched by row.
     """
-    assert rows.money is not None  # for the type checker: the caller has looked
     n_customers = len(rows.customer.levels)
-    bits = (rows.money if not (rows.money == 0).any() else rows.money + 0.0).view(np.int64)
+    bits = (money + 0.0 if (money == 0).any() else money).view(np.int64)  # -0.0 becomes 0.0
     pointers, pairs = _placed(rows.customer.codes, n_customers, rows.time, bits)
     times = np.empty(len(rows), dtype=np.int64)
     cents = np.empty(len(rows), dtype=np.int64)
