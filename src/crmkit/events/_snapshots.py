@@ -15,7 +15,7 @@ from crmkit._validation import check_option
 from crmkit.events._items import ItemTargets, item_matrix
 from crmkit.events._read import of_kinds
 from crmkit.events._schema import as_tuple
-from crmkit.events._store import read_only
+from crmkit.events._store import plain, read_only
 from crmkit.events._summary import purchases
 from crmkit.events._target_kernels import count_periods, first_in_window, sum_money
 from crmkit.exceptions import ParameterError
@@ -94,6 +94,14 @@ class Snapshots:
         self.stop = read_only(stop)
         self.window = window
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: plain(value) for name, value in vars(self).items()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        for name in ("codes", "as_of_us", "stop"):
+            setattr(self, name, read_only(state[name]))
+
     # -- a row-like container --------------------------------------------------------------------
 
     @property
@@ -113,10 +121,11 @@ class Snapshots:
         if isinstance(key, int | np.integer) and not isinstance(key, bool):
             position = range(len(self))[key]
             key = slice(position, position + 1)
-        if isinstance(key, list):
-            key = np.asarray(key) if key else np.empty(0, dtype=np.intp)
-        if isinstance(key, np.ndarray) and key.dtype.kind not in "iub":
-            raise IndexError(f"Rows are taken by whole numbers, flags or a slice, not by an array of {key.dtype}.")
+        if not isinstance(key, slice):
+            rows = np.asarray(key)
+            key = rows.astype(np.intp) if rows.size == 0 and isinstance(key, list) else rows
+            if key.ndim != 1 or key.dtype.kind not in "iub":
+                raise IndexError(f"Rows are taken by whole numbers, flags or a slice, not by {rows!r}.")
         return Snapshots(self.log, self.customers, self.codes[key], self.as_of_us[key], self.stop[key], self.window)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
@@ -261,7 +270,7 @@ class Snapshots:
         frequency = np.where(none, np.nan, seen.periods - 1.0)
         repeats = np.where(frequency > 0, frequency, np.nan)
         # A log without money has no mean of it, rather than a mean of zero.
-        money = (seen.money - seen.first_money) / repeats if self.log.has_money else np.full(len(self), np.nan)
+        money = seen.repeat_money / repeats if self.log.has_money else np.full(len(self), np.nan)
         return self.make_frame(
             {
                 "frequency": frequency,
@@ -399,7 +408,7 @@ class Snapshots:
         if collapse == "order":
             if store.order is None:
                 raise ParameterError("collapse='order', but the log has no orders. Name their column in from_frame.")
-            first = store.first_of_order
+            first = store.first_lines(kinds, self.log.roles(kinds))
         out = np.empty(len(self), dtype=np.int64)
         roles = self.log.roles(kinds)
         shared = (self.codes, self.pointers, self.stop, store.time)

@@ -42,6 +42,20 @@ def read_only(array: NDArray[Any]) -> NDArray[Any]:
     return array
 
 
+def plain(column: Any) -> Any:
+    """A column for a pickle, so that the hashes that joblib makes of pickles depend on the values alone.
+
+    numpy gives new empty arrays other strides than unpickled ones, and workers receive memory maps.
+    """
+    if isinstance(column, Mapping):
+        return {name: plain(values) for name, values in column.items()}
+    if isinstance(column, Category):
+        return Category(plain(column.codes), plain(column.levels))
+    if not isinstance(column, np.ndarray):
+        return column
+    return np.asarray(column) if column.size else np.zeros(1, dtype=column.dtype)[:0]
+
+
 @dataclass(frozen=True)
 class Rows:
     """Clean events in any order: what a frame, or the parts of a merge, come down to.
@@ -157,7 +171,7 @@ class Store:
 
     def __getstate__(self) -> dict[str, Any]:
         # The cached first_of_order is left out: equal stores have equal pickles, and so equal hashes.
-        return {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        return {entry.name: plain(getattr(self, entry.name)) for entry in fields(self)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -181,10 +195,17 @@ class Store:
     @cached_property
     def first_of_order(self) -> NDArray[np.int64]:
         """For each event the first purchase of its order, or -1; empty in a log without orders."""
+        return self._first_of_order(self.roles)
+
+    def first_lines(self, kinds: Any, roles: NDArray[np.int8]) -> NDArray[np.int64]:
+        """`first_of_order`, where some `kinds` count instead of purchases and give events these roles."""
+        return self.first_of_order if kinds is None else self._first_of_order(roles)
+
+    def _first_of_order(self, roles: NDArray[np.int8]) -> NDArray[np.int64]:
         if self.order is None:
             return np.empty(0, dtype=np.int64)
         first = np.empty(len(self.time), dtype=np.int64)
-        run_in_ranges(first_of_orders, self.n_customers, self.pointers, self.order.codes, self.roles, first)
+        run_in_ranges(first_of_orders, self.n_customers, self.pointers, self.order.codes, roles, first)
         return first
 
     def to_rows(self) -> Rows:

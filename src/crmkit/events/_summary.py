@@ -38,8 +38,10 @@ class Purchases:
         Microseconds from the start of the last period to as_of.
     money : ndarray of float64
         Money of all periods, refunds deducted.
-    age, first_money : ndarray of float64
-        As `idle` and `money`, of the first period; not filled without ``full=True``.
+    age : ndarray of float64
+        As `idle`, from the first period; not filled without ``full=True``.
+    repeat_money : ndarray of float64
+        Money of all periods but the first; not filled without ``full=True``.
     """
 
     periods: NDArray[np.float64]
@@ -47,7 +49,7 @@ class Purchases:
     idle: NDArray[np.float64]
     since_last: NDArray[np.float64]
     money: NDArray[np.float64]
-    first_money: NDArray[np.float64]
+    repeat_money: NDArray[np.float64]
 
 
 def purchases(rows: Snapshots, collapse: str | None, kinds: Any = None, *, full: bool = True) -> Purchases:
@@ -72,7 +74,7 @@ def purchases(rows: Snapshots, collapse: str | None, kinds: Any = None, *, full:
     out = np.empty((5, len(rows)), dtype=np.float64)
     shared = (rows.codes, rows.as_of_us, rows.stop, rows.pointers, store.time, store.cents, store.money, roles)
     if collapse == "order":
-        run_in_ranges(summarize_orders, len(rows), *shared, store.first_of_order, store.has_money, out)
+        run_in_ranges(summarize_orders, len(rows), *shared, store.first_lines(kinds, roles), store.has_money, out)
         return Purchases(out[0], out[1], out[2], out[2], out[3], out[4])
     length = 1 if collapse is None else TIME_UNITS[collapse]
     has_refunds = len(roles) > 0 and bool((roles == REFUND).any())
@@ -80,7 +82,7 @@ def purchases(rows: Snapshots, collapse: str | None, kinds: Any = None, *, full:
     if len(edges) > 2:
         run_in_ranges(sweep_periods, len(rows.customers), edges, *shared, length, store.has_money, full, out)
     else:
-        first = store.first_of_order if has_refunds else np.empty(0, dtype=np.int64)
+        first = store.first_lines(kinds, roles) if has_refunds else np.empty(0, dtype=np.int64)
         run_in_ranges(summarize_periods, len(rows), *shared, first, length, store.has_money, out)
     since_last = out[2] + length
     if collapse is None:

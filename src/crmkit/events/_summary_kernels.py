@@ -67,15 +67,15 @@ def summarize_periods(
     """Purchase periods of each row, counted back from as_of.
 
     `out` receives, for each row: number of periods; microseconds from the end of the first and of
-    the last period to as_of (0 for the period that ends at as_of); money of all periods and of the
-    first one. Without periods the times are minus one length.
+    the last period to as_of (0 for the period that ends at as_of); money of all periods and of all
+    but the first. Without periods the times are minus one length.
     """
     for row in range(start, stop):
         first, last = pointers[codes[row]], stops[row]
         as_of = as_ofs[row]
         periods, first_period, last_period = 0, np.int64(-1), np.int64(-1)
         total = (np.int64(0), True, 0.0, 0.0)
-        first_total = (np.int64(0), True, 0.0, 0.0)
+        repeat_total = (np.int64(0), True, 0.0, 0.0)
         refunds = 0
         for position in range(first, last):
             if len(roles) > 0 and roles[position] != 1:
@@ -89,8 +89,8 @@ def summarize_periods(
                     first_period = period
             if has_money:
                 total = add_money(total, cents, money, position)
-                if period == first_period:
-                    first_total = add_money(first_total, cents, money, position)
+                if period != first_period:
+                    repeat_total = add_money(repeat_total, cents, money, position)
         if refunds > 0 and periods > 0 and has_money:
             last_purchase = np.int64(-1)
             for position in range(first, last):
@@ -102,13 +102,13 @@ def summarize_periods(
                     )
                     if period >= 0:
                         total = add_money(total, cents, money, position)
-                        if period == first_period:
-                            first_total = add_money(first_total, cents, money, position)
+                        if period != first_period:
+                            repeat_total = add_money(repeat_total, cents, money, position)
         out[0, row] = periods
         out[1, row] = first_period * length
         out[2, row] = last_period * length
         out[3, row] = money_of(total)
-        out[4, row] = money_of(first_total)
+        out[4, row] = money_of(repeat_total)
 
 
 @kernel
@@ -157,7 +157,7 @@ def sweep_periods(
         position = pointers[customer]
         periods, first_end, last_end = 0, np.int64(0), np.int64(0)
         total = (np.int64(0), True, 0.0, 0.0)
-        first_total = (np.int64(0), True, 0.0, 0.0)
+        repeat_total = (np.int64(0), True, 0.0, 0.0)
         for block in range(n_blocks):
             row = cursors[block]
             if row == edges[block + 1] or codes[row] != customer:
@@ -173,15 +173,30 @@ def sweep_periods(
                             first_end = last_end
                     if has_money:
                         total = add_money(total, cents, money, position)
-                        if full and last_end == first_end:
-                            first_total = add_money(first_total, cents, money, position)
+                        if full and last_end != first_end:
+                            repeat_total = add_money(repeat_total, cents, money, position)
                 position += 1
             out[0, row] = periods
             out[2, row] = as_of - last_end if periods > 0 else -length
             out[3, row] = money_of(total)
             if full:
                 out[1, row] = as_of - first_end if periods > 0 else -length
-                out[4, row] = money_of(first_total)
+                out[4, row] = money_of(repeat_total)
+
+
+@kernel
+def _refunded_order(position, start, stop, time, roles, first_of_order, last_order):
+    """The first line of the order that a refund lowers, or -1: its own, else the latest begun by then."""
+    own = first_of_order[position]
+    if start <= own < stop and time[own] <= time[position]:
+        return own
+    # An order that begins at the same instant has begun.
+    ahead = position + 1
+    while ahead < stop and time[ahead] == time[position]:
+        if roles[ahead] == 1 and first_of_order[ahead] == ahead:
+            last_order = np.int64(ahead)
+        ahead += 1
+    return last_order
 
 
 @kernel
@@ -196,29 +211,35 @@ def summarize_orders(
         first, last = pointers[codes[row]], stops[row]
         orders, first_order, last_order = 0, np.int64(-1), np.int64(-1)
         total = (np.int64(0), True, 0.0, 0.0)
-        first_total = (np.int64(0), True, 0.0, 0.0)
-        last_purchase = np.int64(-1)
+        repeat_total = (np.int64(0), True, 0.0, 0.0)
+        refunds = 0
         for position in range(first, last):
-            role = 1 if len(roles) == 0 else roles[position]
-            if role == 0:
+            if len(roles) > 0 and roles[position] != 1:
+                refunds += roles[position] == 2
                 continue
             order = first_of_order[position]
-            if role == 1:
-                last_purchase = order
-                if order == position:
-                    orders += 1
-                    last_order = np.int64(position)
-                    if first_order < 0:
-                        first_order = np.int64(position)
-            elif order < 0 or order > position:
-                # No such order by then: the latest one bears the refund, if there is one.
-                order = last_purchase
-            if has_money and order >= 0:
+            if order == position:
+                orders += 1
+                last_order = np.int64(position)
+                if first_order < 0:
+                    first_order = np.int64(position)
+            if has_money:
                 total = add_money(total, cents, money, position)
-                if order == first_order:
-                    first_total = add_money(first_total, cents, money, position)
+                if order != first_order:
+                    repeat_total = add_money(repeat_total, cents, money, position)
+        if refunds > 0 and orders > 0 and has_money:
+            begun = np.int64(-1)
+            for position in range(first, last):
+                if roles[position] == 1 and first_of_order[position] == position:
+                    begun = np.int64(position)
+                elif roles[position] == 2:
+                    order = _refunded_order(position, first, last, time, roles, first_of_order, begun)
+                    if order >= 0:
+                        total = add_money(total, cents, money, position)
+                        if order != first_order:
+                            repeat_total = add_money(repeat_total, cents, money, position)
         out[0, row] = orders
         out[1, row] = as_ofs[row] - time[first_order] if orders > 0 else -1
         out[2, row] = as_ofs[row] - time[last_order] if orders > 0 else -1
         out[3, row] = money_of(total)
-        out[4, row] = money_of(first_total)
+        out[4, row] = money_of(repeat_total)
