@@ -21,8 +21,20 @@ from crmkit.events import Snapshots
 from crmkit.exceptions import ParameterError
 from crmkit.metrics import Estimate, estimate
 from crmkit.model_selection._baseline import make_baseline
-from crmkit.model_selection._scoring import METHODS, Response, as_vector, is_binary, make_scorer, replay, response
+from crmkit.model_selection._scoring import (
+    DIRECT,
+    METHODS,
+    Response,
+    as_vector,
+    is_binary,
+    make_scorer,
+    replay,
+    response,
+)
 from crmkit.model_selection._split import Fold, TemporalSplit, check_rows
+
+# A scorer takes a millisecond or two and there are several folds: seconds, not minutes.
+_N_RESAMPLES = 400
 
 
 class _Judged(NamedTuple):
@@ -73,6 +85,7 @@ class Backtest:
     _y: Any
     _fold_of_row: NDArray[np.intp]
     _scorer: Any
+    _direct: Any
     _model: list[_Judged]
     _baseline: list[_Judged]
 
@@ -90,26 +103,30 @@ class Backtest:
         return self._estimate("gain")
 
     def _estimate(self, what: str) -> Estimate:
-        """Score the predictions again on samples of customers; 400 samples take seconds, not minutes."""
+        """Score the predictions again on samples of customers."""
         judged = [*([] if what == "baseline" else [self._model]), *([] if what == "model" else [self._baseline])]
         if not all(judged):
             raise ParameterError("There is no baseline. Pass baseline='auto' or an estimator to backtest.")
         said = [self._pooled(one) for one in judged]
         everything = np.arange(len(self._rows))
         for one, values in zip(judged, said, strict=True):
-            again = self._fold_scores(one, values, everything)
+            try:
+                again = self._fold_scores(one, values, everything)
+            except (AttributeError, TypeError, ValueError):
+                # The metric wants of the estimator what the table does not hold.
+                again = np.full(len(one), np.inf)
             if not np.allclose(again, [fold.score for fold in one], rtol=1e-6, atol=1e-9, equal_nan=True):
                 raise ParameterError(
                     f"The metric {self.scoring!r} cannot be computed from y and prediction alone, so it has no "
-                    "interval: the estimator decides in another way than by its prediction. Pass method='predict', "
-                    "or a metric of the scores."
+                    "interval: the estimator was judged by something else than its prediction. Pass another method=, "
+                    "such as 'predict' for metrics of decisions, or scoring= another metric."
                 )
 
         def figure(rows: NDArray[np.intp]) -> float:
             means = [self._fold_scores(one, values, rows).mean() for one, values in zip(judged, said, strict=True)]
             return float(means[0] - means[1]) if what == "gain" else float(means[0])
 
-        return estimate(figure, everything, groups=self._rows.codes, n_resamples=400, random_state=0)
+        return estimate(figure, everything, groups=self._rows.codes, n_resamples=_N_RESAMPLES, random_state=0)
 
     def _pooled(self, judged: list[_Judged]) -> NDArray[Any]:
         parts = [fold.said.values for fold in judged]
@@ -121,7 +138,12 @@ class Backtest:
         scores = np.full(len(judged), np.nan)
         for number, fold in enumerate(judged):
             own = rows[self._fold_of_row[rows] == number]
-            if len(own):
+            if not len(own):
+                continue
+            if self._direct is not None and said.dtype.kind in "biuf":
+                y = self._y if fold.said.classes is None else self._y == fold.said.classes[1]
+                scores[number] = self._direct(y[own], said[own])
+            else:
                 model = replay(fold.said, said[own])
                 scores[number] = self._scorer(model, self._rows[own], safe_indexing(self._y, own))
         return scores
@@ -251,7 +273,9 @@ def backtest(
         if one is not None
     )
     step = 1 if rival is None else 2
-    return _result(X, y, vector, folds, judged[::step], judged[1::2] if rival is not None else [], name, scorer)
+    direct = DIRECT.get(name) if scoring is None or isinstance(scoring, str) else None
+    parts = judged[::step], judged[1::2] if rival is not None else []
+    return _result(X, y, vector, folds, *parts, name, scorer, direct)
 
 
 def _folds(cv: Any, X: Snapshots, y: Any, *, classifier: bool) -> list[Fold]:
@@ -290,6 +314,7 @@ def _result(
     baseline: list[_Judged],
     name: str,
     scorer: Any,
+    direct: Any,
 ) -> Backtest:
     tested = np.concatenate([fold.test for fold in folds])
     rows = X[tested]
@@ -321,9 +346,10 @@ def _result(
         baseline_score=float(rival.mean()),
         baseline_prediction=said,
         _rows=rows,
-        _y=safe_indexing(y, tested),
+        _y=safe_indexing(y, tested) if vector is None else vector[tested],
         _fold_of_row=fold_of_row,
         _scorer=scorer,
+        _direct=direct,
         _model=model,
         _baseline=baseline,
     )

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, is_classifier, is_regressor
 from sklearn.metrics import check_scoring
 from sklearn.utils.multiclass import type_of_target
@@ -83,6 +84,25 @@ def response(estimator: Any, X: Any, method: str) -> Response:
             )
         values = values[:, 1]
     return Response(values if values.ndim == 1 else None, method, classes)
+
+
+def roc_auc(y: NDArray[Any], said: NDArray[np.float64]) -> float:
+    """Return the share of pairs of a 1 and a 0 that are scored in this order; ties count half."""
+    positive = y > 0
+    n_positive = int(positive.sum())
+    pairs = n_positive * (len(y) - n_positive)
+    ranks = rankdata(said)[positive].sum() - n_positive * (n_positive + 1) / 2
+    return float(ranks / pairs) if pairs else float("nan")
+
+
+def neg_mean_absolute_error(y: NDArray[Any], said: NDArray[np.float64]) -> float:
+    """Return minus the mean distance between what was said and what came."""
+    return -float(np.mean(np.abs(y - said)))
+
+
+# The default metrics again, 20 times as fast as through a scorer, which checks its arrays each time: an
+# interval needs them a thousand times. What a scorer says of the folds decides; a test compares the two.
+DIRECT = {"roc_auc": roc_auc, "neg_mean_absolute_error": neg_mean_absolute_error}
 
 
 class _Replay(BaseEstimator):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any, Literal
 
 import numpy as np
@@ -150,6 +151,12 @@ class TemporalSplit(BaseCrossValidator):
         if random_state is not None:
             check_int("random_state", random_state, owner, low=0)
         self.random_state = random_state
+
+    def __repr__(self) -> str:
+        """Show what differs from the defaults, on one line: it stands in errors too."""
+        parameters = list(signature(type(self)).parameters.values())
+        changed = [p.name for p in parameters if p.name == "n_splits" or getattr(self, p.name) != p.default]
+        return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in changed)})"
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:  # noqa: ARG002  scikit-learn's
         """Return the number of folds.
