@@ -109,12 +109,11 @@ def _picture(context: Context, study: Study) -> str:
                                                 strict=True):  # fmt: skip  # pairs
             bars = left.bar(place + offset, np.asarray(scores[column]), 0.38, color=color, label=pen.label(f"backtest.{key}"))
             left.bar_label(bars, fmt="%.2f", fontsize=8, padding=2, color="#5a6675")
-        left.axhline(0.5, color=GREY, linewidth=1, linestyle="--")
         left.set_xticks(place, dates, fontsize=8.5)
-        top = float(np.nanmax([scores["score"], scores["baseline"]]))
-        left.set_ylim(min(0.4, float(np.nanmin([scores["score"], scores["baseline"]])) - 0.02), top + 0.07)
+        low, high = (float(end([scores["score"], scores["baseline"]])) for end in (np.nanmin, np.nanmax))
+        left.set_ylim(min(0.5, low - 0.02), high + 0.08)  # heights are above what blind picking gives
         left.set_title(pen.label("backtest.auc_title"))
-        left.legend(loc="lower right", ncols=2, facecolor="white", frameon=True, framealpha=0.9, edgecolor="none")
+        left.legend(loc="upper right", ncols=2)
         only_horizontal(left)
         for values, color, key in ((said["prediction"], BLUE, "model"), (study.rule, ORANGE, "rule_name")):
             right.plot(*_gains(said["y"], values), color=color, linewidth=2, label=pen.label(f"backtest.{key}"))

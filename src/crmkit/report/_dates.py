@@ -179,6 +179,9 @@ def _checked(cells: pd.Series, times: pd.Series, name: str, formats: tuple[str, 
     unreadable = times.isna().to_numpy() & ~empty
     if unreadable.sum() * 2 > (~empty).sum():
         row = int(np.argmax(unreadable))
-        said = f" It does not have the form {formats[0]!r}." if formats else f" {_TELL}"
-        raise EventDataError(f"{name} holds {cells.iloc[row]!r} in row {row + 1}, which cannot be read as a time.{said}")
+        cell = str(cells.iloc[row])
+        said = f"It does not have the form {formats[0]!r}." if formats else _TELL
+        if re.fullmatch(r"\d{10}|\d{13}", cell):
+            said = f"If it counts from 1970, say --time-format {'s' if len(cell) == 10 else 'ms'}."
+        raise EventDataError(f"{name} holds {cell!r} in row {row + 1}, which cannot be read as a time. {said}")
     return Times(times, unreadable, formats)

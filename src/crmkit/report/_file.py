@@ -103,8 +103,8 @@ def report_file(
         "customer": customer, "time": time, "value": value, "price": price, "quantity": quantity, "item": item,
         "order": order, "kind": kind,
     }  # fmt: skip  # the roles of columns, in their order
-    _check_money(given)
-    reading = read_events(path, given, time_format=time_format, encoding=encoding, say=say)
+    _check(given, purchases)
+    reading = read_events(path, given, time_format=time_format, encoding=encoding, tz=tz, say=say)
     options = {
         **{role: reading.columns.get(role) for role in given},
         "purchases": purchases,
@@ -124,9 +124,13 @@ def report_file(
     return write(log if as_of is None else _before(log, as_of), Path(folder), origin, language=language, say=say)
 
 
-def _check_money(given: dict[str, str | None]) -> None:
+def _check(given: dict[str, str | None], purchases: str | None) -> None:
     if given["value"] is not None and given["price"] is not None:
         raise ParameterError("Give --value, the money of the line, or --price with --quantity, but not both.")
+    if given["kind"] is not None and purchases is None:
+        raise ParameterError("--kind needs --purchases: say which kinds are purchases, such as --purchases order,renewal.")
+    if purchases is not None and given["kind"] is None:
+        raise ParameterError("--purchases needs --kind: say which column holds the kinds.")
 
 
 def _notes(reading: FileReading, language: str) -> list[str]:
@@ -145,13 +149,14 @@ def _log(path: Path, reading: FileReading, purchases: str | None, tz: str | None
     kinds = None if purchases is None else [kind.strip() for kind in purchases.split(",")]
     columns: dict[str, Any] = dict(reading.columns)
     log = EventLog.from_frame(reading.frame, **columns, purchases=kinds, tz=tz, invalid="drop")
-    if len(log) == 0:
-        quality = log.quality
-        counted = zip(quality["rule"], quality["rows"], strict=True)
-        found = [(rule, count) for rule, count in (*reading.dropped, *counted) if count and rule != "dropped"]
-        broken = ", ".join(f"{rule} ({count:,})" for rule, count in found)
-        raise EventDataError(f"{path} has no row that can be used. Of {reading.n_rows:,} rows: {broken}.")
-    return log
+    if len(log) and len(log.snapshot()):
+        return log
+    counted = zip(log.quality["rule"], log.quality["rows"], strict=True)
+    found = [f"{rule} ({count:,})" for rule, count in (*reading.dropped, *counted) if count and rule != "dropped"]
+    kinds_found = f" The kinds are {[str(kind) for kind in log.kinds]}." if kinds is not None else ""
+    raise EventDataError(
+        f"{path} has no row that is a purchase, of {reading.n_rows:,}. Found: {', '.join(found) or 'no fault'}.{kinds_found}"
+    )
 
 
 def _before(log: EventLog, as_of: str) -> EventLog:

@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
 
 from crmkit.report._context import Context
 from crmkit.report._figures import number, percent, points, ratio
 from crmkit.report._page import Section, figure, note, paragraph, table
 from crmkit.report._pictures import BLUE, GREY, only_horizontal
-from crmkit.report._study import Impossible, Study, forest, model
+from crmkit.report._study import Impossible, Study, auc, forest, model
 
 _NAMES = {"model": "model_name", "forest": "forest"}
 
@@ -45,7 +44,7 @@ def section(context: Context) -> Section:
     ]
     names = ("what", "promised", "came", "difference", "buyers_promised", "buyers_came", "buyers")
     header = [text(f"honesty.{name}") for name in names]
-    blocks = [paragraph(text("honesty.how", days=study.days))]
+    blocks = [paragraph(text("honesty.how", days=study.days, step=study.step))]
     if context.pen.can_draw:
         blocks.append(_picture(context, scores))
     blocks.append(table(text("honesty.table"), header, rows))
@@ -65,7 +64,7 @@ def section(context: Context) -> Section:
 def _mean_auc(study: Study, said: NDArray[np.float64]) -> float:
     """Mean over the dates, as the back-test takes it."""
     y, fold = study.y[study.tested], study.predictions["fold"]
-    return float(np.mean([roc_auc_score(y[fold == one], said[fold == one]) for one in np.unique(fold)]))
+    return float(np.mean([auc(y[fold == one], said[fold == one]) for one in np.unique(fold)]))
 
 
 def _picture(context: Context, scores: dict[str, tuple[float, float]]) -> str:
@@ -79,8 +78,8 @@ def _picture(context: Context, scores: dict[str, tuple[float, float]]) -> str:
             axes.bar_label(bars, fmt="%.3f", fontsize=8.5, padding=2, color="#5a6675")
         axes.set_xticks(place, [pen.label(f"honesty.{_NAMES[name]}") for name in scores])
         everything = [score for pair in scores.values() for score in pair]
-        axes.set_ylim(min(0.45, *everything) - 0.02, max(everything) + 0.06)
-        axes.axhline(0.5, color=GREY, linewidth=1, linestyle="--")
+        # Heights are above what blind picking gives.
+        axes.set_ylim(min(0.5, min(everything) - 0.02), max(everything) + 0.04)
         axes.legend(loc="upper left", ncols=2, bbox_to_anchor=(0, 1.16), borderaxespad=0)
         only_horizontal(axes)
 

@@ -93,7 +93,7 @@ def _picture(context: Context, days: pd.DataFrame, per_customer: np.ndarray) -> 
         every = max(1, -(-len(periods) // 7))
         left.set_xticks(place[::every], names[::every], fontsize=8.5)
         left.set_title(pen.label(f"overview.per_{unit}"))
-        left.legend(loc="upper right")
+        left.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.2)
         bars = right.bar(list(groups), list(groups.values()), 0.8, color=BLUE)
         right.bar_label(bars, [f"{count:,}" for count in groups.values()], fontsize=8.5, color="#5a6675", padding=2)
         right.set_title(pen.label("overview.per_customer"))
@@ -101,7 +101,7 @@ def _picture(context: Context, days: pd.DataFrame, per_customer: np.ndarray) -> 
             only_horizontal(axes)
             axes.yaxis.set_major_formatter("{x:,.0f}")
 
-    source = pen.draw(paint, height=3.1, panels=2, widths=[3, 2])
+    source = pen.draw(paint, height=3.3, panels=2, widths=[3, 2])
     alt = context.text(
         "overview.alt", first=number(first.sum()), again=number(again.sum()), once=number(groups.get("1", 0))
     )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 INK, SOFT, LINE = "#1d2530", "#5a6675", "#dde3ea"
 BLUE, ORANGE, GREY, TEAL = "#0b5d8f", "#d9972b", "#a9b4c0", "#4f9d8f"
 
-_WIDTH = 8.6  # inches; the page shows it at its own width, so that letters come out at one size
+_WIDTH = 10.0  # inches: the width of the page on a desk, so that letters there have their own size
 
 
 class Pen:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import difflib
 import io
 import itertools
 from collections.abc import Callable, Mapping
@@ -65,6 +66,7 @@ def read_events(
     *,
     time_format: str | None = None,
     encoding: str | None = None,
+    tz: str | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> FileReading:
     """Read the columns of a CSV or Parquet file that make up an event log.
@@ -77,6 +79,8 @@ def read_events(
         The columns that the caller named.
     time_format, encoding : str, default=None
         How times and text are written; found out if None.
+    tz : str, default=None
+        The zone whose days are meant.
     say : callable, default=None
         Told what is being done.
 
@@ -100,17 +104,15 @@ def read_events(
         reading = _read_csv(path, given, find_encoding(path, encoding), say)
     if reading.n_rows == 0:
         raise EventDataError(f"{path} has headings but no rows.")
-    return _typed(reading, time_format, say)
+    return _typed(reading, time_format, tz, say)
 
 
 def _check_file(path: Path) -> None:
     if path.is_dir():
         raise EventDataError(f"{path} is a folder. Name a CSV or Parquet file.")
     if not path.exists():
-        beside = path.parent if path.parent.is_dir() else None
-        raise EventDataError(
-            f"{path} does not exist." + ("" if beside else f" Nor does the folder {path.parent}.")
-        )
+        near = difflib.get_close_matches(path.name, [one.name for one in path.parent.glob("*")], n=1)
+        raise EventDataError(f"{path} does not exist.{f' Did you mean {near[0]!r}?' if near else ''}")
     if path.stat().st_size == 0:
         raise EventDataError(f"{path} is empty.")
 
@@ -156,20 +158,41 @@ def _read_csv(
     separator, headings = _headings(path, encoding)
     columns = _choose(headings, given)
     say(f"{path.name}: reading {', '.join(dict.fromkeys(columns.values()))} ({encoding})")
-    # One column more than there are headings, to see the lines that have one: pandas would cut them off.
     names = [*_distinct(headings), _BEYOND]
     wanted = [*dict.fromkeys(columns.values()), _BEYOND]
-    with open_bytes(path) as file:
+    with open_bytes(path) as file, io.TextIOWrapper(file, encoding=encoding, newline="") as text:
+        next(row for row in csv.reader(text, delimiter=separator) if row)  # the headings, replaced by ours
         try:
             frame = pd.read_csv(
-                file, sep=separator, encoding=encoding, header=0, names=names, usecols=wanted, dtype=str,
-                skipinitialspace=True, index_col=False,
+                _Headed(names, separator, text), sep=separator, usecols=wanted, dtype=str, skipinitialspace=True,
+                index_col=False,
             )  # fmt: skip  # two lines say it
         except (pd.errors.ParserError, ValueError) as error:
             raise EventDataError(f"{path} cannot be read as a table: {str(error).splitlines()[0]}") from error
     n_rows, long = len(frame), frame.pop(_BEYOND).notna().to_numpy()
     dropped = [("line with too many cells", int(long.sum()))] if long.any() else []
     return FileReading(frame[~long].reset_index(drop=True), columns, n_rows, encoding, separator, (), dropped)
+
+
+class _Headed(io.TextIOBase):
+    """The rows of a file under a line of headings of our own.
+
+    That line has one heading more than the file, for the cells beyond its headings: pandas would cut
+    them off, and a 12,50 without quotes would become 12.
+    """
+
+    def __init__(self, names: list[str], separator: str, rows: io.TextIOWrapper) -> None:
+        line = io.StringIO()
+        csv.writer(line, delimiter=separator).writerow(names)
+        self._line = line.getvalue()
+        self._rows = rows
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1) -> str:
+        line, self._line = self._line, ""
+        return line or self._rows.read(size)
 
 
 def _distinct(headings: list[str]) -> list[str]:
@@ -208,9 +231,10 @@ def _headings(path: Path, encoding: str) -> tuple[str, list[str]]:
 def _choose(headings: list[str], given: Mapping[str, str | None]) -> dict[str, str]:
     for role, name in given.items():
         if name is not None and name not in headings:
-            raise ColumnNotFoundError(
-                str(ColumnNotFoundError.from_name(role, name, headings)).replace(f"{role}=", f"--{role} ", 1)
-            )
+            said = str(ColumnNotFoundError.from_name(role, name, headings))
+            raise ColumnNotFoundError(said.replace(f"{role}=", f"--{role} ", 1).replace("the frame", "the file", 1))
+    if given.get("price") is not None and given.get("quantity") is None and "quantity" not in guess_columns(headings, given):
+        raise ParameterError("--price needs --quantity: the money of a line is price times quantity.")
     columns = guess_columns(headings, given)
     for role, what in (("customer", "who bought"), ("time", "when")):
         if role not in columns:
@@ -218,11 +242,18 @@ def _choose(headings: list[str], given: Mapping[str, str | None]) -> dict[str, s
     return columns
 
 
-def _typed(reading: FileReading, time_format: str | None, say: Callable[[str], None]) -> FileReading:
+def _typed(
+    reading: FileReading, time_format: str | None, tz: str | None, say: Callable[[str], None]
+) -> FileReading:
     """Read times and numbers, and leave out the rows in which they cannot be read."""
     frame, columns = reading.frame.copy(), reading.columns
     say("reading times and numbers")
     times = read_times(frame[columns["time"]], f"--time {columns['time']!r}", time_format)
+    if tz is None and str(getattr(times.times.dtype, "tz", None)) == "UTC":
+        raise ParameterError(
+            f"--time {columns['time']!r} holds times of UTC. Say with --tz whose days are meant, such as --tz Europe/London, or "
+            "--tz UTC."
+        )
     frame[columns["time"]] = times.times
     unreadable = {"unparseable time": times.unreadable}
     for role in ("value", "price", "quantity"):

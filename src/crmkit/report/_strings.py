@@ -217,10 +217,10 @@ STRINGS: Final[dict[str, tuple[str, str]]] = {
     "honesty.title": ("The honesty box: what a random split would have promised", "诚实栏：随机划分会承诺什么"),
     "honesty.how": (
         "The usual test shuffles all rows and predicts a fifth of them from the others. Here that means learning from later "
-        "dates, and from the same customer a month before and a month after: with windows of {days} days those answers "
-        "overlap. **It promises what it cannot keep.** The same rows, judged both ways:",
-        "常见的检验会打乱所有行，用其余行预测其中五分之一。这意味着从更晚的日期学习，也从同一客户前后一个月的样本学习：{days} 天的窗口使这些答案相互重叠。"
-        "**这种检验的承诺无法兑现。** 对同样的行，两种检验如下：",
+        "dates, and from the same customer {step} days before and {step} days after: with windows of {days} days those answers "
+        "overlap. **Such a test can promise what nobody can keep.** The same rows, judged both ways:",
+        "常见的检验会打乱所有行，用其余行预测其中五分之一。这意味着从更晚的日期学习，也从同一客户前后 {step} 天的样本学习：{days} 天的窗口使这些答案相互重叠。"
+        "**这种检验可能承诺无法兑现的结果。** 对同样的行，两种检验如下：",
     ),
     "honesty.impossible": (
         "This needs the test on the past, which this history does not allow.",

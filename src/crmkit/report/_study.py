@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -18,7 +19,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from crmkit.events import EventLog, Snapshots
 from crmkit.features import RFMTransformer
-from crmkit.metrics import Estimate
+from crmkit.metrics import Estimate, estimate
 from crmkit.model_selection import Backtest, TemporalSplit, backtest
 from crmkit.report._strings import sentence
 
@@ -33,6 +34,7 @@ _MOST_DATES = 16
 
 #: Fewer buyers, or fewer others, are too few to learn three weights from.
 _FEWEST = 20
+_FEWEST_TESTED = 5
 
 #: Rows on which models are fitted. Beyond this, customers are sampled: more would change the third digit.
 _MOST_ROWS = 300_000
@@ -75,6 +77,11 @@ class Study:
         """The horizon as a duration."""
         return f"{self.days}D"
 
+    @property
+    def step(self) -> int:
+        """Days from one date to the next."""
+        return _step(self.days)
+
     @cached_property
     def predictions(self) -> dict[str, NDArray[Any]]:
         """The columns of the table of predictions."""
@@ -93,8 +100,19 @@ class Study:
 
     @cached_property
     def gain(self) -> Estimate:
-        """The model's AUC less that of the rule."""
-        return self.in_time.gain
+        """The model's AUC less that of the rule, mean over the dates, with customers drawn again.
+
+        The same as `Backtest.gain`, but by ranks of the predictions instead of scikit-learn's scorers,
+        which check their input anew in each of some thousand calls: half a second instead of fifteen.
+        """
+        said, n_folds = self.predictions, len(self.in_time.scores)
+
+        def gain(fold: Any, y: Any, model: Any, rule: Any) -> float:
+            return float(np.mean([auc(y[at], model[at]) - auc(y[at], rule[at]) for at in (fold == np.arange(n_folds)[:, None])]))
+
+        columns = (said["fold"], said["y"], said["prediction"], self.rule)
+        customers = np.unique(said["customer_id"], return_inverse=True)[1]
+        return estimate(gain, *columns, groups=customers, n_resamples=400, random_state=0)
 
     @cached_property
     def last(self) -> NDArray[np.bool_]:
@@ -127,6 +145,15 @@ class Study:
         return np.asarray(fitted.predict_proba(rows))[:, 1]
 
 
+def auc(y: NDArray[Any], score: NDArray[np.float64]) -> float:
+    """Area under the ROC curve, by ranks; NaN where all are of one class."""
+    n_bought = int(y.sum())
+    n_pairs = n_bought * (len(y) - n_bought)
+    if n_pairs == 0:
+        return float("nan")
+    return float((rankdata(score)[y == 1].sum() - n_bought * (n_bought + 1) / 2) / n_pairs)
+
+
 def signed_log(values: Any) -> NDArray[np.float64]:
     """Bend large amounts, and what refunds have turned negative."""
     array = np.asarray(values, dtype=np.float64)
@@ -140,7 +167,7 @@ def model() -> Pipeline:
 
 def forest() -> Pipeline:
     """Return a model that can learn its rows by heart, to show what a random split makes of that."""
-    trees = RandomForestClassifier(n_estimators=30, n_jobs=-1, random_state=0)
+    trees = RandomForestClassifier(n_estimators=20, n_jobs=-1, random_state=0)
     return make_pipeline(RFMTransformer(), trees)
 
 
@@ -170,9 +197,13 @@ def study_of(log: EventLog, say: Callable[[str], None], language: str) -> Study 
     return Study(X, y, days, in_time, log.n_customers if chosen is None else len(chosen))
 
 
+def _step(days: int) -> int:
+    return max(days // _STEPS_PER_HORIZON, 1)
+
+
 def _dates(log: EventLog, days: int) -> list[np.datetime64]:
     """Return dates whose answers are known, the last one as late as possible."""
-    step = np.timedelta64(max(days // _STEPS_PER_HORIZON, 1), "D").astype("m8[us]")
+    step = _step(days) * _DAY
     first, last = log.first_time + days * _DAY, log.observed_until - days * _DAY
     dates = []
     while last >= first and len(dates) < _MOST_DATES:
@@ -195,7 +226,7 @@ def _tests(X: Snapshots, y: NDArray[np.int64], dates: list[np.datetime64]) -> in
         known = (X.as_of + X.gap + X.horizon) <= date
         for rows in (known, X.as_of == date):
             bought = int(y[rows].sum())
-            if min(bought, int(rows.sum()) - bought) < (_FEWEST if rows is known else 1):
+            if min(bought, int(rows.sum()) - bought) < (_FEWEST if rows is known else _FEWEST_TESTED):
                 return enough
         enough += 1
         if enough == _MOST_TESTS:
