@@ -21,8 +21,8 @@ from crmkit.testing import snapshots
 COLUMNS = {"customer": "customer_id", "time": "date", "value": "value"}
 
 
-@pytest.fixture(scope="module")
-def X():
+@pytest.fixture(name="X", scope="module")
+def make_rows():
     log = EventLog.from_frame(load_cdnow(), **COLUMNS)
     return log.snapshots(["1997-06-01", "1997-10-01", "1998-01-01"], horizon="90D", gap="1D", active_within="1000D")
 
@@ -155,10 +155,8 @@ def test_to_frame_is_the_table_for_elsewhere(X):
         churned=X.churned(), summary=X.summary(), both=np.eye(4)[:, :2], name=pd.Series(list("abcd")),
         more=pl.DataFrame({"x": [1, 2, 3, 4]}),
     )  # fmt: skip
-    assert list(frame.columns) == [
-        "customer_id", "as_of", "churned", "frequency", "recency", "T", "monetary_value",
-        "both_0", "both_1", "name", "x",
-    ]  # fmt: skip
+    names = "customer_id as_of churned frequency recency T monetary_value both_0 both_1 name x"
+    assert list(frame.columns) == names.split()
     assert frame["customer_id"].tolist() == X.customer_id.tolist()
     assert isinstance(frame.index, pd.RangeIndex)
     with pytest.raises(ParameterError, match="churned has 3 rows, the snapshots have 4"):

@@ -191,7 +191,7 @@ def test_refused(log):
         X.happens("cancel")
     with pytest.raises(ParameterError, match="has no orders"):
         X.future_purchases(collapse="order")
-    with pytest.raises(ParameterError, match="'collapse' parameter of Snapshots.future_purchases"):
+    with pytest.raises(ParameterError, match=r"'collapse' parameter of Snapshots\.future_purchases"):
         X.future_purchases(collapse="day")
     with pytest.raises(ParameterError, match="has no items"):
         X.future_items()

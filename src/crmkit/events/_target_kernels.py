@@ -94,6 +94,7 @@ def fill_items(
     pace,
     mode,
     marks,
+    wholes,
     sums,
     pointers,
     columns,
@@ -107,8 +108,9 @@ def fill_items(
         Decay per microsecond of age at `ends`; 0 for none.
     mode : int
         0 counts purchases, 1 marks them, 2 adds up money, refunds included.
-    marks, sums : ndarray of int64 and of float64
-        An entry per item, -1 and anything at first; both belong to this range of rows alone.
+    marks, wholes, sums : ndarray of int64, int64 and float64, shapes (n_items,), (n_items,), (3, n_items)
+        An entry per item, -1 in `marks` and anything else at first. They belong to this range of rows
+        alone, and hold the row, the cents and the floats of each sum.
     """
     for row in range(start, stop):
         filled = pointers[row]
@@ -120,9 +122,18 @@ def fill_items(
                 continue
             if marks[item] != row:
                 marks[item] = row
-                sums[item] = 0.0
+                wholes[item] = 0
+                sums[:, item] = 0.0
+                sums[2, item] = 1.0
                 columns[filled] = item
                 filled += 1
+            if mode == 2 and pace == 0.0:
+                # Exact, as all sums of money: what was bought and taken back is nothing.
+                total = (wholes[item], sums[2, item] == 1.0, sums[0, item], sums[1, item])
+                total = add_money(total, cents, money, position)
+                wholes[item], exact, sums[0, item], sums[1, item] = total
+                sums[2, item] = 1.0 if exact else 0.0
+                continue
             amount = 1.0
             if mode == 2:
                 amount = cents[position] / 100.0 if len(cents) > 0 else money[position]
@@ -130,7 +141,10 @@ def fill_items(
                 amount = 0.0
             if pace > 0.0:
                 amount *= np.exp(-pace * (ends[row] - time[position]))
-            sums[item] = max(sums[item], amount) if mode == 1 else sums[item] + amount
+            sums[0, item] = max(sums[0, item], amount) if mode == 1 else sums[0, item] + amount
         columns[pointers[row] : filled].sort()
         for entry in range(pointers[row], filled):
-            data[entry] = sums[columns[entry]]
+            item = columns[entry]
+            data[entry] = sums[0, item]
+            if mode == 2 and pace == 0.0:
+                data[entry] = money_of((wholes[item], sums[2, item] == 1.0, sums[0, item], sums[1, item]))
