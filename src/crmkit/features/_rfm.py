@@ -277,8 +277,7 @@ class RFMTransformer(TransformerMixin, BaseEstimator):
         recency, frequency, money = found.since_last / TIME_UNITS["D"], found.periods, found.money
         none = frequency == 0
         if self.monetary == "mean":
-            with np.errstate(invalid="ignore"):  # no money of no purchases has no mean: NaN
-                money = money / frequency
+            money = _mean_money(money, frequency)
         if not none.any():
             return _Seen(dict(zip(VALUES, (recency, frequency, money), strict=True)), None)
         recency[none] = np.nan
@@ -335,6 +334,17 @@ class RFMTransformer(TransformerMixin, BaseEstimator):
         if container == "pandas":
             return make_frame(columns, "pandas", row_index(X.customers, X.codes, X.as_of_us))
         return X.make_frame(columns)
+
+
+def _mean_money(money: NDArray[np.float64], frequency: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Money per purchase period; NaN without one.
+
+    Sums of whole cents are divided as such: 69.93 / 7 is not 9.99 in floats, 6993 / 700 is. Customers whose true
+    means are equal must not get different scores.
+    """
+    cents = np.rint(money * 100.0)
+    with np.errstate(invalid="ignore"):  # 0 / 0, where nothing was bought
+        return np.where(cents / 100.0 == money, cents / (100.0 * frequency), money / frequency)
 
 
 def _not_snapshots(X: object) -> ParameterError:

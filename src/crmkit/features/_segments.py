@@ -132,10 +132,8 @@ class SegmentTable:
         if not rules or not all(isinstance(rule, SegmentRule) for rule in rules):
             raise parameter_error("rules", self.rules, "a list of SegmentRule", "SegmentTable")
         object.__setattr__(self, "rules", rules)
-        if not isinstance(self.levels, str):
-            check_int("levels", self.levels, "SegmentTable", low=2, high=100)
-        else:
-            check_option("levels", self.levels, ("mean",), "SegmentTable", "Or give a number of levels.")
+        if self.levels != "mean" and not (type(self.levels) is int and 2 <= self.levels <= 100):
+            raise parameter_error("levels", self.levels, "an int in the range [2, 100], or 'mean'", "SegmentTable")
         check_string("never_bought", self.never_bought, "SegmentTable")
         _check_cover(rules, self.n_levels)
 
