@@ -14,6 +14,8 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 import hypothesis
 import pytest
 
+import crmkit
+
 hypothesis.settings.register_profile(
     "crmkit",
     # A first call may compile a kernel, which says nothing about the example that triggered it.
@@ -26,6 +28,8 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("crmkit")
 
 _DATA = os.environ.get("CRMKIT_DATA")
+_TESTS = Path(__file__).parent
+_ROOMS_WITH_KERNELS = {path.parent.name for path in Path(crmkit.__file__).parent.glob("*/*_kernels.py")}
 
 
 def frame_of(kind: str, data: Mapping[str, Any]) -> Any:
@@ -76,7 +80,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "data_folder" in getattr(item, "fixturenames", ()):
             item.add_marker("data")
-        if item.path.name.endswith("_kernels.py"):
+        if {folder.name for folder in item.path.parents if folder.parent == _TESTS} & _ROOMS_WITH_KERNELS:
             item.add_marker("kernels")
 
 
