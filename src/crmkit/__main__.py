@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from crmkit.exceptions import CrmkitError
 
     with warnings.catch_warnings():
-        warnings.showwarning = _show_warning
+        warnings.showwarning = _show_warning  # type: ignore[assignment]  # takes the rest as *_
         try:
             parsed.run(parsed)
         except (CrmkitError, OSError) as error:

@@ -59,12 +59,12 @@ def section(context: Context) -> Section:
 def _caught(study: Study) -> list[tuple[float, float]]:
     """Share of the buyers of each date among the top fifth, by model and by rule."""
     said = study.predictions
-    return [
-        (_TOP * lift(said["y"][rows], said["prediction"][rows], share=_TOP), _TOP * lift(
-            said["y"][rows], study.rule[rows], share=_TOP
-        ))
-        for rows in (said["fold"] == fold for fold in np.unique(said["fold"]))
-    ]  # fmt: skip  # one pair a date
+
+    def caught(values: np.ndarray, date: np.ndarray) -> float:
+        return _TOP * lift(said["y"][date], values[date], share=_TOP)
+
+    dates = [said["fold"] == fold for fold in np.unique(said["fold"])]
+    return [(caught(said["prediction"], date), caught(study.rule, date)) for date in dates]
 
 
 def _table(context: Context, study: Study, caught: list[tuple[float, float]]) -> str:
@@ -105,9 +105,9 @@ def _picture(context: Context, study: Study) -> str:
 
     def paint(left: Any, right: Any) -> None:
         place = np.arange(len(dates))
-        for offset, (column, color, key) in zip((-0.2, 0.2), (("score", BLUE, "model"), ("baseline", ORANGE, "rule_name")),
-                                                strict=True):  # fmt: skip  # pairs
-            bars = left.bar(place + offset, np.asarray(scores[column]), 0.38, color=color, label=pen.label(f"backtest.{key}"))
+        for offset, column, color, key in ((-0.2, "score", BLUE, "model"), (0.2, "baseline", ORANGE, "rule_name")):
+            label = pen.label(f"backtest.{key}")
+            bars = left.bar(place + offset, np.asarray(scores[column]), 0.38, color=color, label=label)
             left.bar_label(bars, fmt="%.2f", fontsize=8, padding=2, color="#5a6675")
         left.set_xticks(place, dates, fontsize=8.5)
         low, high = (float(end([scores["score"], scores["baseline"]])) for end in (np.nanmin, np.nanmax))

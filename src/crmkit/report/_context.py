@@ -11,7 +11,7 @@ import pandas as pd
 from crmkit.events import EventLog, Snapshots
 from crmkit.features import RFMTransformer
 from crmkit.report._pictures import Pen
-from crmkit.report._strings import sentence
+from crmkit.report._strings import Language, sentence
 from crmkit.report._study import Impossible, Study, study_of
 
 
@@ -56,7 +56,7 @@ class Context:
     """
 
     log: EventLog
-    language: str = "en"
+    language: Language = "en"
     origin: Origin = field(default_factory=lambda: Origin(""))
     has_money: bool = True
     say: Callable[[str], None] = lambda _: None
@@ -95,4 +95,4 @@ def as_pandas(frame: object) -> pd.DataFrame:
     """Return a frame of the log's backend as pandas."""
     if isinstance(frame, pd.DataFrame):
         return frame.reset_index(drop=True)
-    return frame.to_pandas()  # type: ignore[attr-defined,no-any-return]  # polars is the only other backend
+    return frame.to_pandas()  # type: ignore[attr-defined]  # polars is the only other backend

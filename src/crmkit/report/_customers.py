@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,7 @@ def section(context: Context) -> Section:
     text, study = context.text, context.study
     columns = ["customer_id", "as_of", "recency_days", "frequency", *(["monetary"] if context.has_money else [])]
     rows = [[f"`{name}`", text(f"customers.{name}")] for name in columns]
-    scores = [f"`{name}`" for name in context.values.columns if name.endswith("_score")]
+    scores = [f"`{name}`" for name in _shown(context) if name.endswith("_score")]
     rows.append([", ".join(scores), text("customers.scores")])
     rows.append(["`segment`", text("customers.segment")])
     if not isinstance(study, Impossible):
@@ -32,14 +33,19 @@ def section(context: Context) -> Section:
     return Section("customers", text("customers.title"), blocks)
 
 
+def _shown(context: Context) -> list[str]:
+    """The columns of RFM; those of money only where the log has some."""
+    return [name for name in map(str, context.values) if context.has_money or not name.startswith("monetary")]
+
+
 def customer_table(context: Context) -> pd.DataFrame:
     """One row per customer: RFM values and scores, segment, and the probability of buying again."""
     today, study = context.today, context.study
     columns = {"segment": np.asarray(context.rfm.segment(today, language=context.language))}
     if not isinstance(study, Impossible):
         columns[f"probability_{study.horizon}"] = study.probability(today)
-    keys = {"customer_id": today.customer_id, "as_of": today.as_of}
-    return pd.DataFrame({**keys, **{name: context.values[name].to_numpy() for name in context.values}, **columns})
+    keys: dict[str, Any] = {"customer_id": today.customer_id, "as_of": today.as_of}
+    return pd.DataFrame({**keys, **{name: context.values[name].to_numpy() for name in _shown(context)}, **columns})
 
 
 def write_customers(context: Context, folder: Path) -> Path:

@@ -16,10 +16,10 @@ _DATE = re.compile(
     r"|(?P<two>\d{1,2}(?P<c>[-/.])\d{1,2}(?P=c)(?P<year>\d{4}|\d{2})(?!\d))"
 )
 _TIME = re.compile(
-    r"(?P<gap>[T ]?\s*)\d{1,2}(?P<h>[:时])\d{2}(?P<m>分?)(?P<second>:?\d{2}(?P<s>秒?)(?P<fraction>\.\d+)?)?(?P<half>\s*[AaPp][Mm])?"
-    r"(?P<zone>\s*(?:Z|[+-]\d{2}:?\d{2}))?$"
+    r"(?P<gap>[T ]?\s*)\d{1,2}(?P<h>[:时])\d{2}(?P<m>分?)(?P<second>:?\d{2}(?P<s>秒?)(?P<fraction>\.\d+)?)?"
+    r"(?P<half>\s*[AaPp][Mm])?(?P<zone>\s*(?:Z|[+-]\d{2}:?\d{2}))?$"
 )
-_EPOCH = {"s", "ms"}
+_EPOCH = {"s": 1000, "ms": 1}
 _LAYOUTS = 8
 _TELL = "Say its form with --time-format, such as '%d/%m/%Y %H:%M'."
 
@@ -66,8 +66,8 @@ def read_times(cells: pd.Series, name: str, time_format: str | None = None) -> T
         If most cells are no times, or the form is ambiguous over the whole column.
     """
     if time_format in _EPOCH:
-        number = pd.to_numeric(cells, errors="coerce")
-        return _checked(cells, pd.to_datetime(number, unit=time_format, errors="coerce"), name, (time_format,))
+        since = pd.to_numeric(cells, errors="coerce") * _EPOCH[str(time_format)]
+        return _checked(cells, pd.to_datetime(since, unit="ms", errors="coerce"), name, (str(time_format),))
     if cells.dtype.kind == "M":
         return Times(cells, np.zeros(len(cells), dtype=np.bool_))
     if cells.dtype == object and not cells.map(lambda cell: isinstance(cell, str) or pd.isna(cell)).all():

@@ -12,7 +12,7 @@ from crmkit.exceptions import EventDataError, ParameterError
 from crmkit.report._context import Origin
 from crmkit.report._headings import command
 from crmkit.report._read_file import FileReading, read_events
-from crmkit.report._strings import LANGUAGES, sentence
+from crmkit.report._strings import LANGUAGES, Language, sentence
 from crmkit.report._write import Report, said_on_stderr, silent, write
 
 
@@ -33,10 +33,10 @@ def report_file(
     encoding: str | None = None,
     tz: str | None = None,
     as_of: str | None = None,
-    language: str = "en",
+    language: Language = "en",
     verbose: bool = False,
 ) -> Report:
-    """Analyse a CSV or Parquet file, and write the report and the table of its customers into a folder.
+    r"""Analyse a CSV or Parquet file, and write the report and the table of its customers into a folder.
 
     Columns that are not named are taken by their headings, in English or Chinese; rows that cannot
     be purchases are left out and counted in the report, and so is everything that was assumed.
@@ -87,13 +87,13 @@ def report_file(
     --------
     >>> import pathlib, tempfile
     >>> from crmkit.report import report_file
-    >>> rows = "客户ID,下单时间,金额\\n1,2024/1/5,20\\n2,2024/1/9,35\\n1,2024/2/1,15\\n,2024/2/2,9\\n"
+    >>> rows = "客户ID,下单时间,金额\n1,2024/1/5,20\n2,2024/1/9,35\n1,2024/2/1,15\n,2024/2/2,9\n"
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = pathlib.Path(folder, "orders.csv")
     ...     _ = file.write_text(rows, encoding="gb18030")
     ...     report = report_file(file, folder)
     >>> report.headlines[0]
-    '2 customers bought on 3 customer-days between 2024-01-05 and 2024-02-01; 50% of them bought on more than one day.'
+    '2 customers bought on 3 customer-days between 2024-01-05 and 2024-02-01; 50% of them...'
     """
     check_option("language", language, LANGUAGES, "report_file")
     check_bool("verbose", verbose, "report_file")
@@ -128,12 +128,12 @@ def _check(given: dict[str, str | None], purchases: str | None) -> None:
     if given["value"] is not None and given["price"] is not None:
         raise ParameterError("Give --value, the money of the line, or --price with --quantity, but not both.")
     if given["kind"] is not None and purchases is None:
-        raise ParameterError("--kind needs --purchases: say which kinds are purchases, such as --purchases order,renewal.")
+        raise ParameterError("--kind needs --purchases: say which kinds are purchases, such as --purchases order.")
     if purchases is not None and given["kind"] is None:
         raise ParameterError("--purchases needs --kind: say which column holds the kinds.")
 
 
-def _notes(reading: FileReading, language: str) -> list[str]:
+def _notes(reading: FileReading, language: Language) -> list[str]:
     columns = ", ".join(f"{role} = {name}" for role, name in reading.columns.items())
     notes = [sentence("read.columns", language, columns=columns)]
     if not {"value", "price"} & reading.columns.keys():
@@ -154,16 +154,16 @@ def _log(path: Path, reading: FileReading, purchases: str | None, tz: str | None
     counted = zip(log.quality["rule"], log.quality["rows"], strict=True)
     found = [f"{rule} ({count:,})" for rule, count in (*reading.dropped, *counted) if count and rule != "dropped"]
     kinds_found = f" The kinds are {[str(kind) for kind in log.kinds]}." if kinds is not None else ""
-    raise EventDataError(
-        f"{path} has no row that is a purchase, of {reading.n_rows:,}. Found: {', '.join(found) or 'no fault'}.{kinds_found}"
-    )
+    faults = ", ".join(found) or "no fault"
+    raise EventDataError(f"{path} has no row that is a purchase, of {reading.n_rows:,}. Found: {faults}.{kinds_found}")
 
 
 def _before(log: EventLog, as_of: str) -> EventLog:
     """The log as it was on a day."""
     end = instants(as_of, "--as-of", log.tz)[0].astype("M8[us]")
     if end > log.observed_until:
-        raise ParameterError(f"--as-of {as_of}: the data end on {str(log.observed_until)[:10]}. Take that day or an earlier one.")
+        last = str(log.observed_until)[:10]
+        raise ParameterError(f"--as-of {as_of}: the data end on {last}. Take that day or an earlier one.")
     if log.first_time is None or end <= log.first_time:
         raise ParameterError(f"--as-of {as_of}: the data begin on {str(log.first_time)[:10]}. Take a later day.")
     return log.before(as_of)

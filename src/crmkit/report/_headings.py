@@ -11,23 +11,23 @@ from collections.abc import Iterable, Mapping
 HEADINGS: dict[str, tuple[str, ...]] = {
     "customer": (
         "customer id", "customer", "customer no", "customer number", "customer code", "customer key", "cust id",
-        "client id", "client", "user id", "user", "member id", "member", "buyer id", "buyer", "shopper id", "account id",
-        "household id", "household key", "visitor id",
-        "客户id", "客户编号", "客户号", "客户代码", "客户", "会员id", "会员编号", "会员号", "会员卡号", "会员", "用户id",
-        "用户编号", "用户", "买家id", "买家昵称", "买家会员名", "顾客id", "顾客编号", "顾客",
+        "client id", "client", "user id", "user", "member id", "member", "buyer id", "buyer", "shopper id",
+        "account id", "household id", "household key", "visitor id",
+        "客户id", "客户编号", "客户号", "客户代码", "客户", "会员id", "会员编号", "会员号", "会员卡号", "会员",
+        "用户id", "用户编号", "用户", "买家id", "买家昵称", "买家会员名", "顾客id", "顾客编号", "顾客",
     ),
     "time": (
         "invoice date", "order date", "purchase date", "transaction date", "order purchase timestamp", "order time",
-        "purchase time", "transaction time", "order timestamp", "event time", "created at", "order datetime", "datetime",
-        "timestamp", "date", "time", "day",
-        "下单时间", "订单时间", "购买时间", "交易时间", "付款时间", "支付时间", "订单付款时间", "订单创建时间", "消费时间",
-        "成交时间", "下单日期", "订单日期", "购买日期", "交易日期", "消费日期", "销售日期", "时间", "日期",
+        "purchase time", "transaction time", "order timestamp", "event time", "created at", "order datetime",
+        "datetime", "timestamp", "date", "time", "day",
+        "下单时间", "订单时间", "购买时间", "交易时间", "付款时间", "支付时间", "订单付款时间", "订单创建时间",
+        "消费时间", "成交时间", "下单日期", "订单日期", "购买日期", "交易日期", "消费日期", "销售日期", "时间", "日期",
     ),
     "value": (
         "value", "amount", "sales amount", "sales value", "total amount", "total price", "total value", "line total",
         "order value", "order total", "revenue", "sales", "spend", "payment value", "net amount", "total",
-        "金额", "订单金额", "消费金额", "交易金额", "实付金额", "支付金额", "付款金额", "买家实际支付金额", "销售额", "销售金额",
-        "成交金额", "总金额", "总价", "实付款",
+        "金额", "订单金额", "消费金额", "交易金额", "实付金额", "支付金额", "付款金额", "买家实际支付金额", "销售额",
+        "销售金额", "成交金额", "总金额", "总价", "实付款",
     ),
     "price": (
         "unit price", "price", "item price", "price per unit", "selling price",
@@ -38,7 +38,8 @@ HEADINGS: dict[str, tuple[str, ...]] = {
         "数量", "购买数量", "商品数量", "销售数量", "件数", "宝贝总数量",
     ),
     "item": (
-        "stock code", "item id", "product id", "sku", "sku id", "item", "product", "product code", "item code", "article id",
+        "stock code", "item id", "product id", "sku", "sku id", "item", "product", "product code", "item code",
+        "article id",
         "商品编号", "商品id", "商品编码", "商品代码", "产品编号", "产品id", "货号", "商品", "产品",
     ),
     "order": (

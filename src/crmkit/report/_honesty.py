@@ -26,9 +26,7 @@ def section(context: Context) -> Section:
     y = study.y[study.tested]
     promised = {"model": study.random_split(model()), "forest": study.random_split(forest())}
     came = {"model": study.predictions["prediction"], "forest": study.in_time_order(forest())}
-    scores = {
-        name: (_mean_auc(study, promised[name]), _mean_auc(study, came[name])) for name in promised
-    }
+    scores = {name: (_mean_auc(study, promised[name]), _mean_auc(study, came[name])) for name in promised}
     bought = int(y.sum())
     rows = [
         [

@@ -64,7 +64,7 @@ def _with_commas(text: pd.Series, name: str) -> pd.Series:
     point = text.str.contains(".", regex=False).to_numpy(dtype=np.bool_)
     if thousands.any() and not point.any():
         raise EventDataError(
-            f"{name} holds {text[thousands].iloc[0]!r}, which may be thousands or decimals. Write it without the comma, or "
-            "with a decimal point."
+            f"{name} holds {text[thousands].iloc[0]!r}, which may be thousands or decimals. Write it without the "
+            "comma, or with a decimal point."
         )
     return _parsed(text.str.replace(",", "", regex=False).where(pd.Series(thousands, text.index), text))

@@ -24,14 +24,14 @@ def section(context: Context) -> Section:
     text, log = context.text, context.log
     days = _purchase_days(context)
     per_customer = np.bincount(days["customer"])
-    repeat = ratio(np.count_nonzero(per_customer > 1), np.count_nonzero(per_customer))
+    repeat = ratio(int((per_customer > 1).sum()), int((per_customer > 0).sum()))
     blocks = [tiles(_tiles(context, days, repeat))]
     if context.pen.can_draw and len(days):
         blocks.append(_picture(context, days, per_customer))
     blocks += _quality(context)
     headline = text(
         "overview.headline",
-        customers=number(np.count_nonzero(per_customer)),
+        customers=number(int((per_customer > 0).sum())),
         purchases=number(len(days)),
         first=day(log.first_time),
         last=day(log.last_time),

@@ -56,11 +56,13 @@ def code(text: str) -> str:
 
 def tiles(figures: Iterable[tuple[str, str]]) -> str:
     """Figures with what they count, side by side."""
-    cells = "".join(f"<div><dd>{html.escape(value)}</dd><dt>{html.escape(label)}</dt></div>" for value, label in figures)
-    return f'<dl class="tiles">{cells}</dl>'
+    pairs = ((html.escape(value), html.escape(label)) for value, label in figures)
+    return f'<dl class="tiles">{"".join(f"<div><dd>{value}</dd><dt>{label}</dt></div>" for value, label in pairs)}</dl>'
 
 
-def table(caption: str, header: Sequence[str], rows: Iterable[Sequence[str]], *, words: int = 1, foot: bool = False) -> str:
+def table(
+    caption: str, header: Sequence[str], rows: Iterable[Sequence[str]], *, words: int = 1, foot: bool = False
+) -> str:
     """A table; its first `words` columns hold words, the others figures.
 
     With `foot`, the last row sums up the others.

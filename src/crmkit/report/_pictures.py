@@ -7,12 +7,12 @@ import importlib.util
 import io
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crmkit.exceptions import CrmkitWarning
 from crmkit.features import RFM_SEGMENTS
 from crmkit.plotting import fonts_for, has_glyphs
-from crmkit.report._strings import STRINGS, sentence
+from crmkit.report._strings import STRINGS, Language, sentence
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,8 +34,8 @@ class Pen:
         Whether matplotlib is installed.
     """
 
-    def __init__(self, language: str) -> None:
-        self.language = language
+    def __init__(self, language: Language) -> None:
+        self.language: Language = language
         self.can_draw = importlib.util.find_spec("matplotlib") is not None
         if not self.can_draw:
             return
@@ -43,12 +43,12 @@ class Pen:
         if not has_glyphs(self._words):
             self.language, self._words = "en", ""
             warnings.warn(
-                "No installed font has Chinese characters, so the words in the pictures are English. Install one, such as "
-                "Noto Sans CJK (Debian and Ubuntu: apt install fonts-noto-cjk), and run this again.",
+                "No installed font has Chinese characters, so the words in the pictures are English. Install one, such "
+                "as Noto Sans CJK (Debian and Ubuntu: apt install fonts-noto-cjk), and run this again.",
                 CrmkitWarning,
                 stacklevel=2,
             )
-        self._settings = {
+        self._settings: dict[Any, object] = {
             "svg.fonttype": "path", "svg.hashsalt": "crmkit", "font.size": 10, "axes.edgecolor": SOFT,
             "axes.labelcolor": SOFT, "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True,
             "axes.grid": True, "grid.color": LINE, "grid.linewidth": 0.8, "text.color": INK, "xtick.color": SOFT,
@@ -60,7 +60,9 @@ class Pen:
         """Return words of the table of strings, in the language of the pictures."""
         return sentence(key, self.language, **values)
 
-    def draw(self, paint: Callable[..., None], *, height: float, panels: int = 1, widths: list[float] | None = None) -> str:
+    def draw(
+        self, paint: Callable[..., None], *, height: float, panels: int = 1, widths: list[float] | None = None
+    ) -> str:
         """Draw and return the picture as the source of an ``<img>``.
 
         Parameters

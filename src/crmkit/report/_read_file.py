@@ -152,9 +152,7 @@ def _read_parquet(path: Path, given: Mapping[str, str | None]) -> FileReading:
     return FileReading(frame.reset_index(drop=True), columns, len(frame))
 
 
-def _read_csv(
-    path: Path, given: Mapping[str, str | None], encoding: str, say: Callable[[str], None]
-) -> FileReading:
+def _read_csv(path: Path, given: Mapping[str, str | None], encoding: str, say: Callable[[str], None]) -> FileReading:
     separator, headings = _headings(path, encoding)
     columns = _choose(headings, given)
     say(f"{path.name}: reading {', '.join(dict.fromkeys(columns.values()))} ({encoding})")
@@ -233,26 +231,24 @@ def _choose(headings: list[str], given: Mapping[str, str | None]) -> dict[str, s
         if name is not None and name not in headings:
             said = str(ColumnNotFoundError.from_name(role, name, headings))
             raise ColumnNotFoundError(said.replace(f"{role}=", f"--{role} ", 1).replace("the frame", "the file", 1))
-    if given.get("price") is not None and given.get("quantity") is None and "quantity" not in guess_columns(headings, given):
-        raise ParameterError("--price needs --quantity: the money of a line is price times quantity.")
     columns = guess_columns(headings, given)
+    if given.get("price") is not None and "quantity" not in columns:
+        raise ParameterError("--price needs --quantity: the money of a line is price times quantity.")
     for role, what in (("customer", "who bought"), ("time", "when")):
         if role not in columns:
             raise ParameterError(f"Say with --{role} which column tells {what}. The columns are {headings}.")
     return columns
 
 
-def _typed(
-    reading: FileReading, time_format: str | None, tz: str | None, say: Callable[[str], None]
-) -> FileReading:
+def _typed(reading: FileReading, time_format: str | None, tz: str | None, say: Callable[[str], None]) -> FileReading:
     """Read times and numbers, and leave out the rows in which they cannot be read."""
     frame, columns = reading.frame.copy(), reading.columns
     say("reading times and numbers")
     times = read_times(frame[columns["time"]], f"--time {columns['time']!r}", time_format)
     if tz is None and str(getattr(times.times.dtype, "tz", None)) == "UTC":
         raise ParameterError(
-            f"--time {columns['time']!r} holds times of UTC. Say with --tz whose days are meant, such as --tz Europe/London, or "
-            "--tz UTC."
+            f"--time {columns['time']!r} holds times of UTC. Say with --tz whose days are meant, such as "
+            "--tz Europe/London, or --tz UTC."
         )
     frame[columns["time"]] = times.times
     unreadable = {"unparseable time": times.unreadable}

@@ -32,7 +32,7 @@ def section(context: Context) -> Section:
             number(row.recency),
             number(row.frequency, 1),
         ]
-        for name, row in zip(segments.index, segments.itertuples(), strict=True)
+        for name, row in _rows(segments)
     ]
     blocks = [paragraph(text("segments.how", as_of=str(context.log.observed_until)[:10]))]
     if len(context.values) < 5 * len(RFM_SEGMENTS.names()):
@@ -42,6 +42,10 @@ def section(context: Context) -> Section:
     blocks.append(table(text("segments.table"), [text(f"segments.{name}") for name in header], rows))
     blocks.append(paragraph(text("segments.file")))
     return Section("segments", text("segments.title"), blocks, _headline(context, segments, whole))
+
+
+def _rows(segments: pd.DataFrame) -> list[tuple[str, Any]]:
+    return list(zip(map(str, segments.index), segments.itertuples(), strict=True))
 
 
 def _summed(context: Context) -> pd.DataFrame:
@@ -61,14 +65,14 @@ def _summed(context: Context) -> pd.DataFrame:
 
 def _headline(context: Context, segments: pd.DataFrame, whole: pd.Series) -> str:
     if context.has_money and whole.money > 0:
-        top = segments["money"].idxmax()
+        top = str(segments["money"].idxmax())
         return context.text(
             "segments.headline_money",
             segment=top,
             customers=percent(ratio(segments["customers"][top], whole.customers)),
             money=percent(ratio(segments["money"][top], whole.money)),
         )
-    top = segments["customers"].idxmax()
+    top = str(segments["customers"].idxmax())
     return context.text(
         "segments.headline", segment=top, customers=percent(ratio(segments["customers"][top], whole.customers))
     )
@@ -76,8 +80,7 @@ def _headline(context: Context, segments: pd.DataFrame, whole: pd.Series) -> str
 
 def _picture(context: Context, segments: pd.DataFrame, whole: pd.Series) -> str:
     pen = context.pen
-    english, chosen = (RFM_SEGMENTS.names(language) for language in ("en", context.language))
-    drawn = dict(zip(chosen, RFM_SEGMENTS.names(pen.language) if pen.language == "zh" else english, strict=True))
+    drawn = dict(zip(RFM_SEGMENTS.names(context.language), RFM_SEGMENTS.names(pen.language), strict=True))
     names = [drawn[name] for name in segments.index]
     shares = {"customers": segments["customers"] / whole.customers}
     if context.has_money and whole.money > 0:

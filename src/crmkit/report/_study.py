@@ -21,7 +21,7 @@ from crmkit.events import EventLog, Snapshots
 from crmkit.features import RFMTransformer
 from crmkit.metrics import Estimate, estimate
 from crmkit.model_selection import Backtest, TemporalSplit, backtest
-from crmkit.report._strings import sentence
+from crmkit.report._strings import Language, sentence
 
 _DAY = np.timedelta64(86_400_000_000, "us")
 
@@ -108,7 +108,8 @@ class Study:
         said, n_folds = self.predictions, len(self.in_time.scores)
 
         def gain(fold: Any, y: Any, model: Any, rule: Any) -> float:
-            return float(np.mean([auc(y[at], model[at]) - auc(y[at], rule[at]) for at in (fold == np.arange(n_folds)[:, None])]))
+            dates = [fold == one for one in range(n_folds)]
+            return float(np.mean([auc(y[date], model[date]) - auc(y[date], rule[date]) for date in dates]))
 
         columns = (said["fold"], said["y"], said["prediction"], self.rule)
         customers = np.unique(said["customer_id"], return_inverse=True)[1]
@@ -171,7 +172,7 @@ def forest() -> Pipeline:
     return make_pipeline(RFMTransformer(), trees)
 
 
-def study_of(log: EventLog, say: Callable[[str], None], language: str) -> Study | Impossible:
+def study_of(log: EventLog, say: Callable[[str], None], language: Language) -> Study | Impossible:
     """Ask who buys again, at dates in the past.
 
     Returns
@@ -179,17 +180,16 @@ def study_of(log: EventLog, say: Callable[[str], None], language: str) -> Study 
     Study or Impossible
         The second with its reason, where the history is too short or nearly everybody does the same.
     """
-    if log.first_time is None:
-        return Impossible("impossible.short", {"days": 0, "needed": 3 * _HORIZONS[-1]})
-    span = int((log.observed_until - log.first_time) / _DAY)
+    begin = log.first_time
+    span = 0 if begin is None else int((log.observed_until - begin) / _DAY)
     days = next((days for days in _HORIZONS if span >= 3 * days), None)
-    if days is None:
+    if begin is None or days is None:
         return Impossible("impossible.short", {"days": span, "needed": 3 * _HORIZONS[-1]})
-    dates = _dates(log, days)
+    dates = _dates(begin, log.observed_until, days)
     chosen = _sample(log, len(dates))
     X = log.snapshots(dates, horizon=f"{days}D", customers=chosen)
     y = X.happens()
-    n_tests = _tests(X, y, dates)
+    n_tests = _tests(X, y, dates, days)
     if n_tests == 0:
         return Impossible("impossible.few", {"days": days, "bought": int(y.sum()), "rows": len(y), "needed": _FEWEST})
     say(sentence("say.backtest", language, dates=n_tests, rows=f"{len(X):,}"))
@@ -201,11 +201,11 @@ def _step(days: int) -> int:
     return max(days // _STEPS_PER_HORIZON, 1)
 
 
-def _dates(log: EventLog, days: int) -> list[np.datetime64]:
+def _dates(begin: np.datetime64, end: np.datetime64, days: int) -> list[np.datetime64]:
     """Return dates whose answers are known, the last one as late as possible."""
     step = _step(days) * _DAY
-    first, last = log.first_time + days * _DAY, log.observed_until - days * _DAY
-    dates = []
+    first, last = begin + days * _DAY, end - days * _DAY
+    dates: list[np.datetime64] = []
     while last >= first and len(dates) < _MOST_DATES:
         dates.append(last)
         last -= step
@@ -219,11 +219,11 @@ def _sample(log: EventLog, n_dates: int) -> NDArray[Any] | None:
     return np.sort(np.random.default_rng(0).choice(log.customers, most, replace=False))
 
 
-def _tests(X: Snapshots, y: NDArray[np.int64], dates: list[np.datetime64]) -> int:
+def _tests(X: Snapshots, y: NDArray[np.int64], dates: list[np.datetime64], days: int) -> int:
     """Return at how many of the latest dates there are enough answers, both to learn from and to test on."""
     enough = 0
     for date in dates[::-1]:
-        known = (X.as_of + X.gap + X.horizon) <= date
+        known = X.as_of + days * _DAY <= date
         for rows in (known, X.as_of == date):
             bought = int(y[rows].sum())
             if min(bought, int(rows.sum()) - bought) < (_FEWEST if rows is known else _FEWEST_TESTED):

@@ -56,8 +56,7 @@ def section(context: Context) -> Section:
 
 
 def _summed(rows: pd.DataFrame, groups: np.ndarray) -> pd.DataFrame:
-    summed = rows.groupby(groups).agg(customers=("came", "size"), said=("said", "sum"), came=("came", "sum"))
-    return summed
+    return rows.groupby(groups).agg(customers=("came", "size"), said=("said", "sum"), came=("came", "sum"))
 
 
 def _segments(context: Context, study: Study, date: np.datetime64) -> np.ndarray:
@@ -93,4 +92,5 @@ def _picture(context: Context, by_group: pd.DataFrame) -> str:
 
     source = pen.draw(paint, height=3.0)
     pairs = "; ".join(f"{row.said:.0f} / {row.came:.0f}" for row in by_group.itertuples())
-    return figure(source, context.text("machine.alt", pairs=pairs), context.text("machine.caption", groups=len(by_group)))
+    alt, caption = context.text("machine.alt", pairs=pairs), context.text("machine.caption", groups=len(by_group))
+    return figure(source, alt, caption)

@@ -20,7 +20,7 @@ from crmkit.report import _backtest, _customers, _honesty, _overview, _segments,
 from crmkit.report._context import Context, Origin
 from crmkit.report._figures import day
 from crmkit.report._page import Section, note, page, paragraph
-from crmkit.report._strings import LANGUAGES
+from crmkit.report._strings import LANGUAGES, Language
 
 #: The sections of the page, in their order. Each module has a function `section(context)`.
 SECTIONS = (_overview, _segments, _backtest, _honesty, _time_machine, _customers)
@@ -48,7 +48,7 @@ class Report:
 
 
 def write_report(
-    log: EventLog, folder: str | Path, *, name: str = "", language: str = "en", verbose: bool = False
+    log: EventLog, folder: str | Path, *, name: str = "", language: Language = "en", verbose: bool = False
 ) -> Report:
     """Analyse a log, and write the report and the table of its customers into a folder.
 
@@ -98,7 +98,7 @@ def write_report(
     ...     len(report.customers.read_text(encoding="utf-8").splitlines())
     84
     >>> report.headlines[0]
-    '83 customers bought on 100 customer-days between 1997-01-01 and 1997-02-09; 17% of them bought on more than one day.'
+    '83 customers bought on 100 customer-days between 1997-01-01 and 1997-02-09; 17% of them...'
     """
     check_option("language", language, LANGUAGES, "write_report")
     say = said_on_stderr if check_bool("verbose", verbose, "write_report") else silent
@@ -114,7 +114,7 @@ def said_on_stderr(what: str) -> None:
     print(f"  … {what}", file=sys.stderr, flush=True)
 
 
-def write(log: EventLog, folder: Path, origin: Origin, *, language: str, say: Callable[[str], None]) -> Report:
+def write(log: EventLog, folder: Path, origin: Origin, *, language: Language, say: Callable[[str], None]) -> Report:
     """Write the two files."""
     folder.mkdir(parents=True, exist_ok=True)  # before the work, not after it
     if len(log) == 0 or not len(log.snapshot()):
