@@ -7,6 +7,7 @@ package that is installed, and for ignores also the files around it.
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import statistics
 import sys
@@ -30,6 +31,7 @@ def place(path: Path) -> str:
     return path.relative_to(PACKAGE).as_posix()
 
 
+@functools.cache
 def parse(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
 
