@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from sklearn.base import BaseEstimator, clone
 from sklearn.calibration import CalibratedClassifierCV, CalibrationDisplay
 from sklearn.dummy import DummyClassifier
@@ -160,6 +161,12 @@ def test_a_search_within_cross_validation(X, y, model, outer):
     inner = TemporalSplit(2, customers=outer.customers, n_customer_groups=3)
     search = GridSearchCV(model, GRID, cv=inner, scoring="roc_auc", error_score="raise")
     assert np.isfinite(cross_val_score(search, X, y, cv=outer, error_score="raise")).all()
+
+
+def test_metadata_routing(X, y, model):
+    with sklearn.config_context(enable_metadata_routing=True):
+        search = GridSearchCV(model, GRID, cv=TEMPORAL, error_score="raise")
+        assert np.isfinite(cross_val_score(search, X, y, cv=TemporalSplit(2), error_score="raise")).all()
 
 
 def test_curves_and_permutation_test(X, y, model):

@@ -130,27 +130,6 @@ def test_the_recency_rule_learns_its_direction(X, y):
     assert churn.baseline_score > 0.5
 
 
-def test_the_recency_rule_knows_customers_who_never_bought():
-    frame = pd.DataFrame(
-        {
-            "who": [1, 1, 1, 2, 3, 3],
-            "when": pd.to_datetime(
-                ["2024-01-01", "2024-02-01", "2024-03-01", "2024-01-15", "2024-01-20", "2024-03-05"]
-            ),
-            "kind": ["buy", "buy", "buy", "visit", "buy", "visit"],
-        }
-    )
-    log = EventLog.from_frame(frame, customer="who", time="when", kind="kind", purchases="buy")
-    rows = pd.DataFrame({"who": [1, 2, 3, 1, 2, 3], "as_of": ["2024-02-02"] * 3 + ["2024-02-10"] * 3})
-    X = log.snapshots_at(rows, customer="who", as_of="as_of", horizon="20D")
-    from crmkit.model_selection._baseline import RecencyRule
-
-    probability = RecencyRule().fit(X, np.array([1, 0, 0, 1, 0, 1])).predict_proba(X[:3])[:, 1]
-    assert np.isfinite(probability).all()
-    # The customer who never bought counts as silent for longer than everybody who did.
-    assert probability[1] == probability.min()
-
-
 def test_other_baselines(X, y):
     model = pipeline(LogisticRegression(max_iter=500))
     assert backtest(model, X, y, cv=2, baseline="constant").baseline_score == 0.5
@@ -380,19 +359,3 @@ def test_refusals(X, y, model):
         backtest(FunctionTransformer(), X, y)
     with pytest.raises(ParameterError, match="gives no folds"):
         backtest(model, X, y, cv=[])
-
-
-@pytest.mark.parametrize("scoring", ["roc_auc", "neg_mean_absolute_error"])
-def test_the_quick_metrics_are_those_of_scikit_learn(scoring):
-    from sklearn.metrics import get_scorer
-
-    from crmkit.model_selection._scoring import DIRECT
-
-    rng = np.random.default_rng(0)
-    function = get_scorer(scoring)._score_func
-    sign = -1 if scoring.startswith("neg") else 1
-    for n in (2, 3, 10, 500):
-        y = np.r_[0, 1, rng.integers(2, size=n - 2)]
-        said = rng.integers(5, size=n) / 4  # with ties
-        assert DIRECT[scoring](y, said) == pytest.approx(sign * function(y, said))
-    assert np.isnan(DIRECT["roc_auc"](np.ones(3), np.arange(3.0)))

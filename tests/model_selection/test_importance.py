@@ -41,9 +41,9 @@ def fitted(X, y, table=as_pandas):
 
 def test_it_agrees_with_scikit_learn_on_the_table(X, y):
     model = fitted(X, y)
-    ours = permutation_importance(model, X, y, n_repeats=60, random_state=0, scoring="roc_auc")
-    theirs = of_scikit_learn(model[-1], as_pandas(X), y, n_repeats=60, random_state=0, scoring="roc_auc")
-    error = 5 * (ours.importances_std + theirs.importances_std) / np.sqrt(60)
+    ours = permutation_importance(model, X, y, n_repeats=30, random_state=0, scoring="roc_auc")
+    theirs = of_scikit_learn(model[-1], as_pandas(X), y, n_repeats=30, random_state=0, scoring="roc_auc")
+    error = 5 * (ours.importances_std + theirs.importances_std) / np.sqrt(30)
     assert (np.abs(ours.importances_mean - theirs.importances_mean) <= error + 1e-12).all()
     assert ours.names.tolist() == COLUMNS
 
@@ -127,6 +127,7 @@ def test_types_of_columns_are_kept(X, y):
     assert any(len(types) == 4 for types in seen)
 
 
+@pytest.mark.slow
 def test_processes_change_nothing(X, y):
     model = fitted(X, y)
     one, two = (permutation_importance(model, X, y, random_state=3, n_jobs=jobs) for jobs in (1, 2))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -279,8 +280,8 @@ def backtest(
 
 
 def _folds(cv: Any, X: Snapshots, y: Any, *, classifier: bool) -> list[Fold]:
-    if cv is None or (isinstance(cv, int) and not isinstance(cv, bool)):
-        cv = TemporalSplit() if cv is None else TemporalSplit(cv)
+    if cv is None or (isinstance(cv, Integral) and not isinstance(cv, bool)):
+        cv = TemporalSplit() if cv is None else TemporalSplit(int(cv))
     if isinstance(cv, TemporalSplit):
         return cv.folds(X)
     splits: Iterable[Any] = check_cv(cv, y, classifier=classifier).split(X, y)

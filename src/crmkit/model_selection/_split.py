@@ -158,7 +158,7 @@ class TemporalSplit(BaseCrossValidator):
         changed = [p.name for p in parameters if p.name == "n_splits" or getattr(self, p.name) != p.default]
         return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in changed)})"
 
-    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:  # noqa: ARG002  scikit-learn's
+    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:  # noqa: ARG002  not used
         """Return the number of folds.
 
         Parameters
@@ -216,8 +216,16 @@ class TemporalSplit(BaseCrossValidator):
         """
         check_rows(X, "X", type(self).__name__)
         known = _label_known(X, self.purge)
-        blocks = self._blocks(X.as_of_us)
-        return [self._fold(X, known, blocks, number) for number in range(self.n_splits)]
+        blocks, groups = self._blocks(X.as_of_us), self._groups(X)
+        return [self._fold(X, known, groups, blocks, number) for number in range(self.n_splits)]
+
+    def _groups(self, X: Snapshots) -> NDArray[np.int64] | None:
+        """Return the group of each row's customer, counted among the groups that are there."""
+        if self.customers == "overlap":
+            return None
+        groups = customer_groups(X.customers, X.codes, self.n_customer_groups, self.random_state or 0)
+        present = np.bincount(groups, minlength=self.n_customer_groups) > 0
+        return (np.cumsum(present) - 1)[groups]
 
     def _blocks(self, as_of: NDArray[np.int64]) -> list[tuple[int, int]]:
         """Return the first and last as_of of each test block."""
@@ -242,17 +250,22 @@ class TemporalSplit(BaseCrossValidator):
             blocks.append((int(held[0]), int(held[-1])))
         return blocks
 
-    def _fold(self, X: Snapshots, known: NDArray[np.int64], blocks: list[tuple[int, int]], number: int) -> Fold:
+    def _fold(
+        self,
+        X: Snapshots,
+        known: NDArray[np.int64],
+        groups: NDArray[np.int64] | None,
+        blocks: list[tuple[int, int]],
+        number: int,
+    ) -> Fold:
         split, last = blocks[number]
         as_of = X.as_of_us
         test = (as_of >= split) & (as_of <= last)
         earlier = as_of < split
         if self.max_train_span is not None:
             earlier &= as_of >= split - to_microseconds(self.max_train_span, "max_train_span")
-        if self.customers == "disjoint":
-            groups = customer_groups(X.customers, X.codes, self.n_customer_groups, self.random_state or 0)
-            present = np.flatnonzero(np.bincount(groups))
-            own = groups == present[number % len(present)]
+        if groups is not None:
+            own = groups == number % (int(groups.max()) + 1)
             test &= own
             earlier &= ~own
         train = earlier & (known <= split)
@@ -392,7 +405,7 @@ def temporal_train_test_split(
             raise ParameterError(
                 f"No as_of lies at or after split_time={split_time!r}{within}. X has {_days(np.unique(X.as_of_us))}."
             )
-        fold = splitter._fold(X, _label_known(X, purge), [(split, last)], 0)
+        fold = splitter._fold(X, _label_known(X, purge), splitter._groups(X), [(split, last)], 0)
     return [safe_indexing(array, rows) for array in (X, *arrays) for rows in (fold.train, fold.test)]
 
 
