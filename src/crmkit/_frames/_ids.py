@@ -7,6 +7,7 @@ times as much when joblib hands them to a worker.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -312,7 +313,7 @@ def lookup_ids(ids: Any, uniques: NDArray[Any], parameter: str) -> NDArray[np.in
 
 def _like(ids: Any, uniques: NDArray[Any], parameter: str) -> NDArray[Any]:
     """The ids as one array of int64 or text; the ids of an empty log may be either."""
-    if isinstance(ids, str | uuid.UUID) or np.ndim(ids) == 0:
+    if isinstance(ids, str | uuid.UUID) or not isinstance(ids, Iterable) or (isinstance(ids, np.ndarray) and ids.ndim == 0):
         ids = [ids]
     if not isinstance(ids, np.ndarray):
         native = nw.from_native(ids, series_only=True, pass_through=True)

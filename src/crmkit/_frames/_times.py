@@ -64,6 +64,11 @@ def time_column(series: nw.Series[Any], parameter: str, tz: str | None) -> TimeC
         Labels naive times, converts aware ones. An aware column keeps its own zone without it,
         save UTC: databases store instants in UTC, and whose days those are has to be said.
     """
+    native = series.to_native()
+    if isinstance(native, pd.Series) and isinstance(native.dtype, pd.DatetimeTZDtype):
+        # narwhals 2 knows no dtype for zones such as America/New_York, with a _ or - or digit in the name.
+        utc = native.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()
+        return _aware(utc, None, str(native.dtype.tz), parameter, series.name, tz)
     dtype = series.dtype
     if dtype == nw.Date:
         series = series.cast(nw.Datetime("us"))
@@ -180,7 +185,7 @@ def _is_utc(zone: str) -> bool:
 def check_zone(zone: Any) -> str:
     """The name of a zone that exists."""
     try:
-        pd.DatetimeIndex([]).tz_localize(zone)
+        pd.DatetimeIndex([]).tz_localize(zone if isinstance(zone, str) else "")
     except Exception as error:
         raise ParameterError(
             f"tz={zone!r} is not a time zone. Give an IANA name such as 'Europe/London' or 'Asia/Shanghai'."

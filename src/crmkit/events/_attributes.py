@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crmkit._frames import Category, extra_column, factorize, lookup_ids, read_columns, time_column
+from crmkit.events._read import narrowed
 from crmkit.events._store import Column
 from crmkit.exceptions import EventDataError, InvalidRows, ParameterError
 
@@ -132,7 +133,7 @@ class Attributes:
         used, codes = np.unique(owners[rows], return_inverse=True)
         return replace(
             self,
-            customers=self.customers[used],
+            customers=narrowed(self.customers[used]),
             pointers=np.searchsorted(codes, np.arange(len(used) + 1)).astype(np.int64),
             known_at=self.known_at[rows],
             columns={name: _used(_take(column, rows)) for name, column in self.columns.items()},
@@ -146,7 +147,7 @@ def _used(column: Column) -> Column:
     levels, codes = np.unique(column.codes[column.codes >= 0], return_inverse=True)
     new = np.full(len(column.codes), -1, dtype=np.int32)
     new[column.codes >= 0] = codes
-    return Category(new, column.levels[levels])
+    return Category(new, narrowed(column.levels[levels]))
 
 
 def _take(column: Column, rows: NDArray[Any]) -> Column:

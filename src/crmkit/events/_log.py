@@ -622,7 +622,7 @@ def event_roles(store: Store, purchase: NDArray[np.bool_] | None) -> NDArray[np.
         roles[~purchase] = OTHER
     if refund is not None:
         roles[refund] = REFUND
-    return read_only(roles)
+    return read_only(roles if bool((roles != PURCHASE).any()) else roles[:0])
 
 
 def _sorted_store(reading: Reading, *, assume_sorted: bool = False) -> tuple[Store, int, int]:

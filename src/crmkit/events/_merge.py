@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crmkit._frames import Category
-from crmkit.events._read import DAY, compressed
+from crmkit.events._read import DAY, compressed, narrowed
 from crmkit.events._schema import Schema
 from crmkit.events._store import Column, Rows, Store
 from crmkit.exceptions import ParameterError
@@ -134,7 +134,7 @@ def select(store: Store, keep: NDArray[np.bool_], *, keep_customers: bool = Fals
     customers = store.customers
     if not keep_customers:
         used = np.diff(pointers) > 0
-        customers = customers[used]
+        customers = narrowed(customers[used])
         pointers = np.append(pointers[:-1][used], pointers[-1]).astype(np.int64)
 
     def cut(column: Any) -> Any:
@@ -145,7 +145,7 @@ def select(store: Store, keep: NDArray[np.bool_], *, keep_customers: bool = Fals
             return taken if keep_customers else compressed(taken)
         return column[positions] if len(column) else column
 
-    return replace(
+    part = replace(
         store,
         customers=customers,
         pointers=pointers,
@@ -162,3 +162,4 @@ def select(store: Store, keep: NDArray[np.bool_], *, keep_customers: bool = Fals
         kind=cut(store.kind),
         extras={name: cut(column) for name, column in store.extras.items()},
     )
+    return part.simplified()

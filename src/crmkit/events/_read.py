@@ -216,7 +216,15 @@ def compressed(column: Category) -> Category:
     if used.all():
         return column
     ranks = np.append(np.cumsum(used, dtype=np.int32) - np.int32(1), np.int32(-1))
-    return Category(ranks[column.codes], column.levels[used])
+    return Category(ranks[column.codes], narrowed(column.levels[used]))
+
+
+def narrowed(levels: NDArray[Any]) -> NDArray[Any]:
+    """Ids in the narrowest text type that holds them: equal logs are equal, whatever they once held."""
+    if levels.dtype.kind != "U":
+        return levels
+    longest = int(np.strings.str_len(levels).max()) if len(levels) else 0
+    return levels.astype(f"<U{max(longest, 1)}", copy=False)
 
 
 def drop_repeats(reading: Reading, order: NDArray[Any], repeats: NDArray[np.int64]) -> Rows:

@@ -208,6 +208,19 @@ class Store:
         run_in_ranges(first_of_orders, self.n_customers, self.pointers, self.order.codes, roles, first)
         return first
 
+    def simplified(self) -> Store:
+        """The store as these events alone would have made it, without arrays that others needed."""
+        changes: dict[str, Any] = {}
+        if len(self.roles) and bool((self.roles == PURCHASE).all()):
+            changes["roles"] = self.roles[:0]
+        if len(self.money):
+            cents = _cents(self.money)
+            if len(cents):
+                changes.update(cents=cents, money=self.money[:0])
+        if self.second_pass is not None and not self.second_pass.any():
+            changes.update(second_pass=None, wall=None)
+        return replace(self, **changes)
+
     def to_rows(self) -> Rows:
         """The events as rows again."""
         return Rows(
