@@ -139,7 +139,7 @@ def test_a_column_is_read_right_or_refused(days, form):
     except EventDataError:
         swapped = any(
             all(readable(cell, other) for cell in cells) and other != form
-            for other in {"%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%m.%d.%Y", "%m-%d-%y", "%d-%m-%y", "%y-%m-%d"}
+            for other in ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%m.%d.%Y", "%m-%d-%y", "%d-%m-%y", "%y-%m-%d")
         )
         assert swapped
     else:

@@ -59,7 +59,7 @@ def test_what_is_given_is_checked(tmp_path):
     path = tmp_path / "file.csv"
     path.write_bytes(FRENCH.encode("latin-1"))
     assert find_encoding(path, "cp1252") == "cp1252"
-    with pytest.raises(EventDataError, match="cannot be read as utf-8. Leave --encoding out"):
+    with pytest.raises(EventDataError, match=r"cannot be read as utf-8\. Leave --encoding out"):
         find_encoding(path, "utf-8")
     with pytest.raises(ParameterError, match="there is no such encoding"):
         find_encoding(path, "klingon")

@@ -32,7 +32,8 @@ def test_online_retail_as_published():
 def test_chinese_headings():
     names = ["订单号", "客户ID", "商品编号", "数量", "单价", "下单时间"]
     assert guess_columns(names, NOTHING) == {
-        "customer": "客户ID", "time": "下单时间", "price": "单价", "quantity": "数量", "item": "商品编号", "order": "订单号",
+        "customer": "客户ID", "time": "下单时间", "price": "单价", "quantity": "数量", "item": "商品编号",
+        "order": "订单号",
     }  # fmt: skip  # a table
 
 
@@ -67,8 +68,8 @@ def test_the_most_telling_heading_wins():
 
 
 def test_the_command_comes_back_from_the_shell():
-    line = command("my file.csv", {"customer": "Customer ID", "item": None, "time_format": "%d/%m/%Y %H:%M", "value": "-v"})
-    assert shlex.split(line) == [
-        "python", "-m", "crmkit", "report", "my file.csv", "--customer", "Customer ID", "--time-format", "%d/%m/%Y %H:%M",
-        "--value=-v",
+    options = {"customer": "Customer ID", "item": None, "time_format": "%d/%m/%Y %H:%M", "value": "-v"}
+    assert shlex.split(command("my file.csv", options)) == [
+        "python", "-m", "crmkit", "report", "my file.csv", "--customer", "Customer ID",
+        "--time-format", "%d/%m/%Y %H:%M", "--value=-v",
     ]  # fmt: skip  # a command

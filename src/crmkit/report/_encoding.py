@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -88,9 +89,12 @@ def _other_characters(path: Path, encoding: str) -> set[str] | None:
 
 
 def _chunks(path: Path) -> Iterator[bytes]:
-    with open_bytes(path) as file:
-        while chunk := file.read(_CHUNK):
-            yield chunk
+    try:
+        with open_bytes(path) as file:
+            while chunk := file.read(_CHUNK):
+                yield chunk
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise EventDataError(f"{path} cannot be unpacked: {error}. It may be cut short.") from error
 
 
 def _is_common(character: str) -> bool:

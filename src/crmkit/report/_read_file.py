@@ -210,18 +210,27 @@ def _headings(path: Path, encoding: str) -> tuple[str, list[str]]:
     if not lines:
         raise EventDataError(f"{path} is empty.")
 
-    def width(separator: str) -> int:
-        """Cells of the headings, if most lines have as many."""
-        rows = list(csv.reader(lines, delimiter=separator))
-        counts = [len(row) - (row[-1:] == [""]) for row in rows]
-        usual = sum(count in {counts[0], len(rows[0])} for count in counts)
-        return counts[0] if usual * 2 > len(counts) else 0
+    def cells(separator: str) -> list[int]:
+        """How many cells each line has; empty ones at its end are none."""
+        rows = csv.reader(lines, delimiter=separator)
+        return [max((place for place, cell in enumerate(row, 1) if cell.strip()), default=0) for row in rows]
 
-    separator = max(_SEPARATORS, key=width)
-    if width(separator) < 2:
+    def fit(separator: str) -> tuple[bool, int]:
+        counts = cells(separator)
+        alike = sum(count == counts[0] for count in counts) * 2 > len(counts)
+        return alike and counts[0] > 1, counts[0]
+
+    separator = max(_SEPARATORS, key=fit)
+    n_headings, *others = cells(separator)
+    if n_headings < 2:
         raise EventDataError(
-            f"{path} is not a table: its first lines are not cells separated by comma, semicolon, tab or |. "
-            "The first line must hold the headings."
+            f"{path} is not a table: its first line is not cells separated by comma, semicolon, tab or |. It must hold "
+            "the headings."
+        )
+    if sum(count > n_headings for count in others) * 2 > len(others):
+        raise EventDataError(
+            f"{path} has {n_headings} headings, and more cells in most of its lines. Put numbers and texts that hold a "
+            f"{separator!r} in quotes."
         )
     return separator, [name.strip() for name in next(csv.reader(lines, delimiter=separator, skipinitialspace=True))]
 
