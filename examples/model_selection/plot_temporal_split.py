@@ -33,7 +33,7 @@ display = TemporalSplitDisplay.from_splitter(TemporalSplit(4), X)
 # %%
 # Blocks of two months, trained on half a year only:
 
-display = TemporalSplitDisplay.from_splitter(TemporalSplit(3, test_span="61D", max_train_span="182D"), X)
+display = TemporalSplitDisplay.from_splitter(TemporalSplit(3, test_span="59D", max_train_span="182D"), X)
 
 # %%
 # What the grey rows do
