@@ -96,11 +96,12 @@ class RFMTransformer(TransformerMixin, BaseEstimator):
     bin, scores are spread evenly from 1 to `n_bins`, and `FewLevelsWarning` says so. Where all values
     are equal the score is the middle one, but 1 where everybody bought once: nobody can buy less.
 
-    Do not use scores where a model can take values: cutting loses what the values say within a bin.
+    Scores in quintiles are the practice of direct mail [1]_. Do not use scores where a model can take
+    values: cutting loses what the values say within a bin.
 
     References
     ----------
-    .. [1] A. M. Hughes, "Strategic Database Marketing", 1994, on scores in quintiles.
+    .. [1] A. M. Hughes, "Strategic Database Marketing", 1994.
 
     Examples
     --------
