@@ -320,6 +320,11 @@ class EventLog:
         return self._schema.tz
 
     @property
+    def backend(self) -> Literal["pandas", "polars"]:
+        """What kind of frames come out: polars if the log was built from polars, else pandas."""
+        return self._schema.backend
+
+    @property
     def first_time(self) -> np.datetime64 | None:
         """Time of the first event."""
         return np.datetime64(int(self._store.time.min()), "us") if len(self) else None
@@ -352,7 +357,8 @@ class EventLog:
             digest = hashlib.blake2b(digest_size=16)
             digest.update(repr((self._end, self._schema.tz, self._schema.purchases, self._schema.refunds)).encode())
             for name, array in (*self._store.arrays(), *(pair for t in self._attributes for pair in t.arrays())):
-                digest.update(f"{name}{array.dtype.str}{array.shape}".encode())
+                # Of nothing there is only one sort.
+                digest.update(f"{name}{array.dtype.str if array.size else ''}{array.shape}".encode())
                 digest.update(np.ascontiguousarray(array).view(np.uint8).reshape(-1).data if array.size else b"")
             known = digest.hexdigest()
             object.__setattr__(self, "_fingerprint", known)

@@ -218,11 +218,11 @@ class Snapshots:
                 if column in table:
                     raise ParameterError(f"{name} has a column {column!r}, which the table holds already. Rename it.")
                 table[column] = array
-        return make_frame(table, self.log._schema.backend)
+        return make_frame(table, self.log.backend)
 
     def make_frame(self, columns: dict[str, Any]) -> Any:
         """A frame of columns in row order: indexed by (customer_id, as_of) in pandas, bare in polars."""
-        backend = self.log._schema.backend
+        backend = self.log.backend
         index = row_index(self.customers, self.codes, self.as_of_us) if backend == "pandas" else None
         return make_frame(columns, backend, index)
 

@@ -340,7 +340,7 @@ def _result(
     said = _pool(baseline) if baseline and all(fold.said.values is not None for fold in baseline) else None
     return Backtest(
         predictions=rows.to_frame(**columns),
-        scores=make_frame(table, X.log._schema.backend),
+        scores=make_frame(table, X.log.backend),
         scoring=name,
         active_within=whom,
         score=float(scores.mean()),
