@@ -32,7 +32,8 @@ def test_excel_knows_the_encoding(context, tmp_path):
 
 def test_without_money_there_is_no_column_of_it(log):
     columns = list(_customers.customer_table(Context(log.before("1997-01-15"), "zh", has_money=False)))
-    assert columns == ["customer_id", "as_of", "recency_days", "frequency", "recency_score", "frequency_score", "segment"]
+    scores = ["recency_score", "frequency_score"]
+    assert columns == ["customer_id", "as_of", "recency_days", "frequency", *scores, "segment"]
 
 
 def test_the_section_names_the_columns_of_the_file(sections, context, read_page):

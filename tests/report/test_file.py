@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import contextlib
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,7 +15,7 @@ from crmkit.report import report_file
 
 @pytest.fixture(scope="module")
 def online_retail(tmp_path_factory) -> tuple[pd.DataFrame, object]:
-    """Return a small shop in the layout in which Online Retail was published, and the file: Latin-1, returns, no customer."""
+    """Return a small shop as Online Retail was published, and its file: Latin-1, returns, rows without a customer."""
     rng = np.random.default_rng(0)
     n = 6000
     minute = rng.integers(0, 240 * 24 * 60, n)
@@ -37,16 +40,24 @@ def online_retail(tmp_path_factory) -> tuple[pd.DataFrame, object]:
     return frame, path
 
 
-def test_the_raw_layout_goes_through_as_it_is(online_retail, tmp_path, read_page, capsys):
+@pytest.fixture(scope="module")
+def guessed(online_retail, tmp_path_factory):
+    """Return its report, made without a word about its columns, and what was printed."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        report = report_file(online_retail[1], tmp_path_factory.mktemp("report"), verbose=True)
+    return report, out.getvalue(), err.getvalue()
+
+
+def test_the_raw_layout_goes_through_as_it_is(online_retail, guessed, read_page):
     frame, path = online_retail
-    report = report_file(path, tmp_path, verbose=True)
-    said = capsys.readouterr()
+    report, out, err = guessed
     assert (
-        f"python -m crmkit report '{path}' --customer CustomerID --time InvoiceDate --price UnitPrice --quantity Quantity "
-        "--item StockCode --order InvoiceNo --time-format '%m/%d/%Y %H:%M' --encoding latin-1"
-    ) in said.out
-    assert "encoding latin-1" in said.out
-    assert "finding its encoding" in said.err
+        f"python -m crmkit report '{path}' --customer CustomerID --time InvoiceDate --price UnitPrice "
+        "--quantity Quantity --item StockCode --order InvoiceNo --time-format '%m/%d/%Y %H:%M' --encoding latin-1"
+    ) in out
+    assert "encoding latin-1" in out
+    assert "finding its encoding" in err
     shown = read_page(report.page.read_text(encoding="utf-8"))
     table = {row[0]: row[1:3] for row in shown.tables[0][1:]}
     assert table["no customer"] == ["left out", f"{frame['CustomerID'].isna().sum():,}"]
@@ -55,9 +66,8 @@ def test_the_raw_layout_goes_through_as_it_is(online_retail, tmp_path, read_page
     assert f"6,000 rows were read, and {kept.sum():,} of them are used" in shown.text
 
 
-def test_customers_are_those_of_the_transformer(online_retail, tmp_path):
-    frame, path = online_retail
-    report = report_file(path, tmp_path)
+def test_customers_are_those_of_the_transformer(online_retail, guessed):
+    frame, _ = online_retail
     clean = frame.dropna(subset="CustomerID")
     clean = clean.assign(
         InvoiceDate=pd.to_datetime(clean["InvoiceDate"], format="%m/%d/%Y %H:%M"),
@@ -66,27 +76,26 @@ def test_customers_are_those_of_the_transformer(online_retail, tmp_path):
     log = EventLog.from_frame(clean, customer="CustomerID", time="InvoiceDate", price="UnitPrice", quantity="Quantity",
                               item="StockCode", order="InvoiceNo")  # fmt: skip  # one call
     expected = RFMTransformer(columns="all").fit_transform(log.snapshot()).reset_index()
-    table = pd.read_csv(report.customers, parse_dates=["as_of"])
+    table = pd.read_csv(guessed[0].customers, parse_dates=["as_of"])
     pd.testing.assert_frame_equal(table[expected.columns], expected, check_dtype=False)
 
 
-def test_the_printed_command_gives_the_same_report(online_retail, tmp_path):
+def test_the_printed_command_gives_the_same_report(online_retail, guessed, tmp_path):
     _, path = online_retail
-    guessed = report_file(path, tmp_path / "a")
     said = report_file(
-        path, tmp_path / "b", customer="CustomerID", time="InvoiceDate", price="UnitPrice", quantity="Quantity",
+        path, tmp_path, customer="CustomerID", time="InvoiceDate", price="UnitPrice", quantity="Quantity",
         item="StockCode", order="InvoiceNo", time_format="%m/%d/%Y %H:%M", encoding="latin-1",
     )  # fmt: skip  # as printed
-    assert said.page.read_text(encoding="utf-8") == guessed.page.read_text(encoding="utf-8")
+    assert said.page.read_text(encoding="utf-8") == guessed[0].page.read_text(encoding="utf-8")
 
 
 def test_as_of_looks_at_nothing_later(online_retail, tmp_path):
     frame, path = online_retail
     times = pd.to_datetime(frame["InvoiceDate"], format="%m/%d/%Y %H:%M")
     cut = tmp_path / "cut.csv"
-    frame[times < "2011-05-01"].to_csv(cut, index=False, encoding="latin-1")
-    early = report_file(path, tmp_path / "a", as_of="2011-05-01").customers.read_text(encoding="utf-8")
-    assert early == report_file(cut, tmp_path / "b", as_of="2011-05-01").customers.read_text(encoding="utf-8")
+    frame[times < "2010-12-15"].to_csv(cut, index=False, encoding="latin-1")
+    early = report_file(path, tmp_path / "a", as_of="2010-12-15").customers.read_text(encoding="utf-8")
+    assert early == report_file(cut, tmp_path / "b", as_of="2010-12-15").customers.read_text(encoding="utf-8")
 
 
 def test_a_chinese_file(tmp_path, read_page, capsys, recwarn):
@@ -110,7 +119,9 @@ def test_kinds(tmp_path):
         report_file(path, tmp_path, kind="what")
     with pytest.raises(ParameterError, match="--purchases needs --kind"):
         report_file(path, tmp_path, purchases="order")
-    with pytest.raises(EventDataError, match=r"no row that is a purchase, of 3.*The kinds are \['order', 'rental', 'visit'\]"):
+    with pytest.raises(
+        EventDataError, match=r"no row that is a purchase.*The kinds are \['order', 'rental', 'visit'\]"
+    ):
         report_file(path, tmp_path, kind="what", purchases="orders")
 
 

@@ -81,18 +81,11 @@ def test_headlines_are_those_of_the_page(written, text, read_page):
         assert " ".join(headline.split()) in shown
 
 
-def test_the_same_log_gives_the_same_files(written, text, log, tmp_path):
-    again = write_report(log, tmp_path, name="A <shop>")
-    assert again.page.read_text(encoding="utf-8") == text
-    assert again.customers.read_bytes() == written.customers.read_bytes()
-
-
-@pytest.mark.parametrize("backend", ["polars", "dict"])
-def test_other_frames_give_the_same(written, text, purchases, tmp_path, backend):
+def test_another_frame_gives_the_same_files(written, text, purchases, tmp_path):
+    """Nothing depends on chance, on the time of day, or on the library that held the rows."""
     import polars as pl
 
-    frame = pl.from_pandas(purchases) if backend == "polars" else {name: purchases[name].to_numpy() for name in purchases}
-    log = EventLog.from_frame(frame, customer="customer_id", time="date", value="value")
+    log = EventLog.from_frame(pl.from_pandas(purchases), customer="customer_id", time="date", value="value")
     again = write_report(log, tmp_path, name="A <shop>")
     assert again.page.read_text(encoding="utf-8") == text
     assert again.customers.read_bytes() == written.customers.read_bytes()
@@ -114,15 +107,15 @@ def test_without_matplotlib_the_page_says_so(log, tmp_path, monkeypatch, read_pa
     from crmkit.report import _pictures
 
     monkeypatch.setattr(_pictures.importlib.util, "find_spec", lambda _: None)
-    shown = read_page(write_report(log, tmp_path).page.read_text(encoding="utf-8"))
+    shown = read_page(write_report(log.before("1997-01-20"), tmp_path).page.read_text(encoding="utf-8"))
     assert shown.attributes("img") == []
     assert "matplotlib is not installed" in shown.text
-    assert len(shown.tables) == 6
+    assert len(shown.tables) == 3
 
 
 SMALL = {
     "one purchase": {"who": [1], "when": ["2024-01-05"], "paid": [5.0]},
-    "one customer": {"who": [1] * 4, "when": ["2024-01-05", "2024-03-01", "2024-05-01", "2025-02-01"], "paid": [5.0] * 4},
+    "one customer": {"who": [1] * 3, "when": ["2024-01-05", "2024-03-01", "2025-02-01"], "paid": [5.0] * 3},
     "three customers": {"who": [1, 2, 3] * 20, "when": pd.date_range("2024-01-01", periods=60), "paid": [5.0] * 60},
     "all free": {"who": [1, 2], "when": ["2024-01-05", "2024-02-05"], "paid": [0.0, 0.0]},
     "all refunded": {"who": [1, 1], "when": ["2024-01-05", "2024-02-05"], "paid": [5.0, -5.0]},
@@ -139,8 +132,8 @@ def test_small_logs_get_a_report_that_says_what_it_cannot_do(data, language, tmp
     log = EventLog.from_frame(pd.DataFrame(data), customer="who", time="when", value="paid")
     report = write_report(log, tmp_path, language=language)
     shown = read_page(report.page.read_text(encoding="utf-8"))
-    words = "too short to test a prediction|cannot be tested here" if language == "en" else "不足以检验预测|无法检验预测"
-    assert re.search(words, shown.text)
+    words = {"en": "too short to test a prediction|cannot be tested here", "zh": "不足以检验预测|无法检验预测"}
+    assert re.search(words[language], shown.text)
     assert "nan" not in shown.text.casefold()
     frame = pd.read_csv(report.customers)
     assert len(frame) == log.n_customers
@@ -148,7 +141,7 @@ def test_small_logs_get_a_report_that_says_what_it_cannot_do(data, language, tmp
 
 
 def test_a_log_without_money_is_told_apart(purchases, tmp_path, read_page):
-    log = EventLog.from_frame(purchases, customer="customer_id", time="date")
+    log = EventLog.from_frame(purchases, customer="customer_id", time="date").before("1997-01-20")
     shown = read_page(write_report(log, tmp_path).page.read_text(encoding="utf-8"))
     assert "The file names no money" in shown.text
     assert "spent" not in shown.text.replace("money spent", "")
@@ -156,7 +149,8 @@ def test_a_log_without_money_is_told_apart(purchases, tmp_path, read_page):
 
 
 def test_ones_stand_in_for_money_only(purchases):
-    log = EventLog.from_frame(purchases.assign(amount="x"), customer="customer_id", time="date", kind="amount", purchases="x")
+    frame = purchases.assign(amount="x")
+    log = EventLog.from_frame(frame, customer="customer_id", time="date", kind="amount", purchases="x")
     ones = _write.with_ones(log)
     assert ones.observed_until == log.observed_until
     pd.testing.assert_frame_equal(ones.to_frame().drop(columns="amount_"), log.to_frame())
