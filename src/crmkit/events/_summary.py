@@ -64,6 +64,25 @@ def purchases(rows: Snapshots, collapse: str | None, kinds: Any = None, *, full:
         Kinds that count instead of purchases.
     full : bool, default=True
         Whether the first period is asked for.
+
+    Returns
+    -------
+    Purchases
+        Arrays of one value per row. A row without a purchase has 0 periods and no money; its times
+        mean nothing.
+
+    See Also
+    --------
+    Snapshots.summary : The four columns of the purchase models, as a frame.
+
+    Examples
+    --------
+    >>> from crmkit.datasets import load_cdnow
+    >>> from crmkit.events import EventLog, purchases
+    >>> log = EventLog.from_frame(load_cdnow(), customer="customer_id", time="date", value="value")
+    >>> seen = purchases(log.snapshot("1997-10-01"), "D")
+    >>> seen.periods[:3], seen.money[:3]
+    (array([3., 1., 2.]), array([74.02, 14.96, 75.11]))
     """
     check_option("collapse", collapse, COLLAPSES, "Snapshots.summary")
     store = rows.log._store
