@@ -145,6 +145,24 @@ def test_equal_means_are_equal_to_the_last_bit():
     assert set(values["monetary"]) == {9.99}
 
 
+@pytest.mark.slow
+def test_a_real_shop_by_group_by(data_folder):
+    columns = ["customer_id", "invoice_date", "quantity", "unit_price"]
+    lines = pd.read_csv(data_folder / "online_retail" / "online_retail_2010_2011.csv.gz", usecols=columns)
+    lines["invoice_date"] = pd.to_datetime(lines["invoice_date"])
+    log = EventLog.from_frame(
+        lines, customer="customer_id", time="invoice_date", price="unit_price", quantity="quantity", invalid="drop"
+    )
+    values = RFMTransformer().fit_transform(log.snapshot()).droplevel("as_of")
+    lines["day"] = lines["invoice_date"].dt.normalize()
+    lines["money"] = lines["unit_price"] * lines["quantity"]
+    by_customer = lines[lines["money"] >= 0].groupby("customer_id")
+    assert len(values) == len(by_customer) > 4_000
+    assert (values["frequency"] == by_customer["day"].nunique()).all()
+    assert (values["recency_days"] == (log.observed_until - by_customer["day"].max()) / DAY).all()
+    np.testing.assert_allclose(values["monetary"], by_customer["money"].sum(), rtol=1e-9)
+
+
 def test_orders(cdnow):
     frame = pd.DataFrame({"c": [1, 1, 1], "t": ["2024-01-01"] * 3, "v": [1.0, 2.0, 4.0], "o": [7, 7, 8]})
     log = EventLog.from_frame(frame, customer="c", time="t", value="v", order="o")
