@@ -57,6 +57,6 @@ def test_gains_end_where_everybody_is_contacted():
 def test_the_verdict_names_the_interval(sections, context, read_page):
     text = read_page("".join(sections[_backtest].blocks)).text
     gain = context.study.gain
-    words = "is better than the rule" if gain.low > 0 else "is better than the model" if gain.high < 0 else "tell model"
+    words = "is better than the rule" if gain.low > 0 else "better than the model" if gain.high < 0 else "be told apart"
     assert words in text
     assert f"from {gain.low:+.3f} to {gain.high:+.3f}" in text

@@ -25,8 +25,9 @@ def section(context: Context) -> Section:
     said, scores = study.predictions, study.in_time.scores
     caught = _caught(study)
     days = study.days
+    dates = text("backtest.one_date") if len(scores) == 1 else text("backtest.dates", n=len(scores))
     blocks = [
-        paragraph(text("backtest.how", days=days, dates=len(scores), first=day(study.X.as_of.min()))),
+        paragraph(text("backtest.how", days=days, dates=dates, first=day(study.X.as_of.min()))),
         paragraph(text("backtest.rule")),
     ]
     if study.n_customers < context.log.n_customers:

@@ -50,8 +50,8 @@ def section(context: Context) -> Section:
         "promised": f"{scores['forest'][0]:.2f}",
         "came": f"{scores['forest'][1]:.2f}",
         "gap": points(scores["model"][1] - scores["model"][0]),
-        "over": percent(ratio(promised["model"].sum() - bought, bought)),
-        "over_in_time": percent(ratio(came["model"].sum() - bought, bought)),
+        "off": percent(abs(ratio(promised["model"].sum() - bought, bought))),
+        "off_in_time": percent(abs(ratio(came["model"].sum() - bought, bought))),
     }
     trap = "trap" if scores["forest"][0] - scores["forest"][1] > 0.02 else "no_trap"
     blocks.append(note(text(f"honesty.{trap}", **values)))
