@@ -34,7 +34,7 @@ _MOST_DATES = 16
 
 #: Fewer buyers, or fewer others, are too few to learn three weights from.
 _FEWEST = 20
-_FEWEST_TESTED = 5
+_FEWEST_TESTED = 10
 
 #: Rows on which models are fitted. Beyond this, customers are sampled: more would change the third digit.
 _MOST_ROWS = 300_000
