@@ -31,9 +31,8 @@ def make_frame(columns: Mapping[str, Any], backend: Backend, index: pd.Index[Any
 
 def _native(values: Any, backend: Backend) -> Any:
     if isinstance(values, Category):
-        objects = values.to_array()
         if backend == "polars":
-            return objects.tolist()
+            return values.to_array().tolist()
         return pd.Categorical.from_codes(values.codes, categories=pd.Index(values.levels))
     if isinstance(values, np.ndarray) and values.dtype.kind == "U":
         return values.tolist() if backend == "polars" else pd.array(values.astype(object), dtype="str")
