@@ -54,7 +54,21 @@ class ColumnNotFoundError(CrmkitError, ValueError):
 
     @classmethod
     def from_name(cls, parameter: str, column: object, available: Iterable[object]) -> ColumnNotFoundError:
-        """Build the error, with the nearest names that the frame does have."""
+        """Build the error, with the nearest names that the frame does have.
+
+        Parameters
+        ----------
+        parameter : str
+            The argument that named the column.
+        column : object
+            The name that is missing.
+        available : iterable
+            The columns of the frame.
+
+        Returns
+        -------
+        ColumnNotFoundError
+        """
         names = [str(name) for name in available]
         near = difflib.get_close_matches(str(column), names, n=3, cutoff=0.5)
         folded = {name.casefold(): name for name in names}
@@ -100,7 +114,20 @@ class EventDataError(CrmkitError, ValueError):
 
     @classmethod
     def from_rules(cls, rules: Sequence[InvalidRows], n_rows: int) -> EventDataError:
-        """Build the error that lists every broken rule with its count, positions and cell."""
+        """Build the error that lists every broken rule with its count, positions and cell.
+
+        Parameters
+        ----------
+        rules : sequence of InvalidRows
+            The broken rules.
+        n_rows : int
+            Number of rows of the frame.
+
+        Returns
+        -------
+        EventDataError
+            The rules are kept in its `rules`.
+        """
         lines = [
             f"  {rule.rule}: {rule.count:,} of {n_rows:,} rows, at position"
             f"{'s' if rule.count > 1 else ''} {', '.join(map(str, rule.positions))}"

@@ -421,14 +421,39 @@ class EventLog:
     # -- parts of it -----------------------------------------------------------------------------
 
     def only(self, kinds: Any) -> EventLog:
-        """The events of some kinds; customers and `observed_until` stay."""
+        """The events of some kinds; customers and `observed_until` stay.
+
+        Parameters
+        ----------
+        kinds : str or list
+            Such as ``"order"`` or ``["order", "refund"]``; of a kind that the log does not hold there is nothing.
+
+        Returns
+        -------
+        EventLog
+
+        Raises
+        ------
+        ParameterError
+            The log has no kinds.
+        """
         if self._store.kind is None:
             raise ParameterError(f"only({kinds!r}): the log has no kinds. Name their column as kind= in from_frame.")
         keep = of_kinds(self._store.kind, as_tuple(kinds))
         return replace(self, _store=_merge.select(self._store, keep, keep_customers=True))
 
     def before(self, as_of: Any) -> EventLog:
-        """The log as it was at an instant: events before it, and customers and items seen by then."""
+        """The log as it was at an instant: events before it, and customers and items seen by then.
+
+        Parameters
+        ----------
+        as_of : date-like
+            Events at or past it are left out; `observed_until` is never later.
+
+        Returns
+        -------
+        EventLog
+        """
         end = int(instants(as_of, "as_of", self._schema.tz)[0])
         tables = tuple(table.before(end) for table in self._attributes)
         return replace(
@@ -443,6 +468,20 @@ class EventLog:
 
         ``log.customer(7).to_frame()`` are the events, ``log.customer(7).snapshot().attributes()`` the
         columns.
+
+        Parameters
+        ----------
+        id : int or str
+            The customer's id.
+
+        Returns
+        -------
+        EventLog
+
+        Raises
+        ------
+        UnknownCustomerError
+            The log holds neither events nor columns of this id.
         """
         code = int(lookup_ids([id], self.customers, "id")[0])
         known = [table for table in self._attributes if table.holds(id)]
@@ -459,6 +498,15 @@ class EventLog:
 
         Ids that the log does not hold are ignored, so that an erasure can be repeated. The events
         stay in `quality`'s counts, which name nobody.
+
+        Parameters
+        ----------
+        ids : sequence of ids
+            The customers to forget.
+
+        Returns
+        -------
+        EventLog
         """
         codes = lookup_ids(ids, self.customers, "ids")
         keep = np.ones(self.n_customers, dtype=np.bool_)
@@ -605,7 +653,15 @@ class EventLog:
     def roles(self, kinds: Any = None) -> NDArray[np.int8]:
         """What each event is to methods that read purchases: 0 other, 1 purchase, 2 refund.
 
-        Empty where every event is a purchase. With `kinds`, events of these count instead of purchases.
+        Parameters
+        ----------
+        kinds : str or list, default=None
+            Kinds of events that count instead of purchases.
+
+        Returns
+        -------
+        ndarray of int8, shape (n_events,)
+            Of length 0 where every event is a purchase.
         """
         if kinds is None:
             return self._store.roles

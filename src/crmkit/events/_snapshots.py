@@ -191,6 +191,11 @@ class Snapshots:
         Parameters
         ----------
         before, after : date-like, default=None
+            Not limited on a side that is None.
+
+        Returns
+        -------
+        Snapshots
         """
         keep = np.ones(len(self), dtype=np.bool_)
         if before is not None:
@@ -221,7 +226,18 @@ class Snapshots:
         return make_frame(table, self.log.backend)
 
     def make_frame(self, columns: dict[str, Any]) -> Any:
-        """A frame of columns in row order: indexed by (customer_id, as_of) in pandas, bare in polars."""
+        """A frame of columns in row order: indexed by (customer_id, as_of) in pandas, bare in polars.
+
+        Parameters
+        ----------
+        columns : dict of str to array, shape (n,)
+            The columns by name.
+
+        Returns
+        -------
+        pandas or polars DataFrame
+            Of the sort that the log was built from.
+        """
         backend = self.log.backend
         index = row_index(self.customers, self.codes, self.as_of_us) if backend == "pandas" else None
         return make_frame(columns, backend, index)
@@ -359,6 +375,11 @@ class Snapshots:
 
         Silence, for shops: a customer may come back later. For contracts that end, see `happens`.
 
+        Parameters
+        ----------
+        horizon : duration, default=None
+            If given, it must be that of the rows.
+
         Returns
         -------
         ndarray of int64, shape (n,)
@@ -418,6 +439,13 @@ class Snapshots:
     def future_value(self, horizon: Any = None, *, kinds: Any = None) -> NDArray[np.float64]:
         """Money of the label window: purchases and refunds, each at its own time.
 
+        Parameters
+        ----------
+        horizon : duration, default=None
+            If given, it must be that of the rows.
+        kinds : str or list, default=None
+            Kinds of events that count instead of purchases.
+
         Returns
         -------
         ndarray of float64, shape (n,)
@@ -434,6 +462,13 @@ class Snapshots:
 
     def future_items(self, horizon: Any = None, *, kinds: Any = None) -> ItemTargets:
         """What is bought in the label window, by item.
+
+        Parameters
+        ----------
+        horizon : duration, default=None
+            If given, it must be that of the rows.
+        kinds : str or list, default=None
+            Kinds of events that count instead of purchases.
 
         Returns
         -------
