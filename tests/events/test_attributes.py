@@ -21,7 +21,9 @@ def log_of(customers):
 
 
 @given(
-    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 20), st.integers(0, 99)), max_size=12, unique_by=lambda row: row[:2]),
+    st.lists(
+        st.tuples(st.integers(0, 3), st.integers(0, 20), st.integers(0, 99)), max_size=12, unique_by=lambda row: row[:2]
+    ),
     st.lists(st.tuples(st.integers(0, 4), st.integers(0, 22)), min_size=1, max_size=8),
 )
 @settings(max_examples=80)
@@ -40,8 +42,12 @@ def test_a_row_sees_the_newest_from_before_its_as_of(known, keys):
 
 
 def test_without_known_at_columns_are_known_always():
-    log = log_of(["b", "a"]).with_attributes({"who": ["a", "z"], "tier": ["gold", None], "age": [30, 31]}, customer="who")
-    found = log.snapshots_at({"who": ["z", "a", "b"], "at": ["2024-01-01"] * 3}, customer="who", as_of="at").attributes()
+    log = log_of(["b", "a"]).with_attributes(
+        {"who": ["a", "z"], "tier": ["gold", None], "age": [30, 31]}, customer="who"
+    )
+    found = log.snapshots_at(
+        {"who": ["z", "a", "b"], "at": ["2024-01-01"] * 3}, customer="who", as_of="at"
+    ).attributes()
     assert found["age"].tolist()[:2] == [31, 30]
     assert found["tier"].isna().tolist() == [True, False, True]
     assert found.index.names == ["customer_id", "as_of"]
@@ -64,7 +70,11 @@ def test_columns_of_every_sort():
 
 
 def test_several_tables_stand_side_by_side():
-    log = log_of([1]).with_attributes({"who": [1], "a": [1]}, customer="who").with_attributes({"who": [1], "b": [2]}, customer="who")
+    log = (
+        log_of([1])
+        .with_attributes({"who": [1], "a": [1]}, customer="who")
+        .with_attributes({"who": [1], "b": [2]}, customer="who")
+    )
     assert log.snapshot().attributes().iloc[0].to_dict() == {"a": 1, "b": 2}
     with pytest.raises(ParameterError, match=r"has attributes named \['a'\] already. Rename them"):
         log.with_attributes({"who": [1], "a": [3]}, customer="who")
@@ -76,10 +86,15 @@ def test_a_log_without_attributes_has_no_columns():
 
 def test_attributes_travel_with_the_log(tmp_path):
     log = log_of([1, 2]).with_attributes(
-        {"who": [1, 1, 2], "at": ["2024-01-01", "2024-02-01", "2024-01-05"], "tier": ["x", "y", "z"]}, customer="who", known_at="at"
+        {"who": [1, 1, 2], "at": ["2024-01-01", "2024-02-01", "2024-01-05"], "tier": ["x", "y", "z"]},
+        customer="who",
+        known_at="at",
     )
     log.save(tmp_path)
-    for other in (EventLog.load(tmp_path), log.append({"who": [3], "when": ["2024-01-02"]}, observed_until="2024-03-01")):
+    for other in (
+        EventLog.load(tmp_path),
+        log.append({"who": [3], "when": ["2024-01-02"]}, observed_until="2024-03-01"),
+    ):
         assert other.snapshot().attributes()["tier"].tolist()[:2] == ["y", "z"]
     assert log.customer(2).snapshot().attributes()["tier"].tolist() == ["z"]
     assert log.before("2024-01-15").snapshot().attributes()["tier"].tolist() == ["x", "z"]
@@ -106,10 +121,20 @@ def test_a_customer_without_events_can_be_asked_for():
     ("frame", "options", "error", "message"),
     [
         ({"who": [1, None], "a": [1, 2]}, {}, EventDataError, "null customer, 1 of 2 rows, the first at position 1"),
-        ({"who": [1, 2, 1], "a": [1, 2, 3]}, {}, EventDataError, "second row of a customer, 1 of 3 rows, the first at position 2"),
+        (
+            {"who": [1, 2, 1], "a": [1, 2, 3]},
+            {},
+            EventDataError,
+            "second row of a customer, 1 of 3 rows, the first at position 2",
+        ),
         ({"who": [1, 1], "t": ["2024-01-01"] * 2, "a": [1, 2]}, {"known_at": "t"}, EventDataError, "at one known_at"),
         ({"who": [1, 1], "t": ["2024-01-01", None], "a": [1, 2]}, {"known_at": "t"}, EventDataError, "null known_at"),
-        ({"who": [1, 1], "t": ["2024-01-01", "soon"], "a": [1, 2]}, {"known_at": "t"}, EventDataError, "unparseable known_at"),
+        (
+            {"who": [1, 1], "t": ["2024-01-01", "soon"], "a": [1, 2]},
+            {"known_at": "t"},
+            EventDataError,
+            "unparseable known_at",
+        ),
         ({"id": [1], "a": [1]}, {}, ColumnNotFoundError, "customer='who': the frame has no such column"),
         ({"who": [1], "a": [1]}, {"known_at": "since"}, ColumnNotFoundError, "known_at='since'"),
         (5, {}, ParameterError, "frame is a int, which has no columns"),

@@ -32,7 +32,9 @@ def log():
         FRAME, customer="客户", time="time", value="paid", kind="kind", purchases="order", tz="Europe/London",
         columns=["extra/../x", "text", "flag"], observed_until="2024-12-01",
     )  # fmt: skip
-    known = pd.DataFrame({"who": ["甲", "甲", "丁"], "at": ["2024-01-01", "2024-11-01", "2024-01-01"], "tier": ["A", "B", None]})
+    known = pd.DataFrame(
+        {"who": ["甲", "甲", "丁"], "at": ["2024-01-01", "2024-11-01", "2024-01-01"], "tier": ["A", "B", None]}
+    )
     return log.with_attributes(known, customer="who", known_at="at")
 
 
@@ -57,7 +59,10 @@ def test_everything_comes_back(log, tmp_path, mmap):
     assert again.fingerprint == log.fingerprint
     pd.testing.assert_frame_equal(again.to_frame(), log.to_frame())
     pd.testing.assert_frame_equal(again.snapshot().attributes(), log.snapshot().attributes())
-    assert again.append(FRAME, observed_until="2024-12-01").fingerprint == log.append(FRAME, observed_until="2024-12-01").fingerprint
+    assert (
+        again.append(FRAME, observed_until="2024-12-01").fingerprint
+        == log.append(FRAME, observed_until="2024-12-01").fingerprint
+    )
 
 
 def test_mapped_means_shared(log, tmp_path):

@@ -56,6 +56,8 @@ def factorize(series: nw.Series[Any], parameter: str) -> tuple[NDArray[np.int32]
         Sorted.
     """
     dtype = series.dtype
+    if is_all_null(series):
+        return np.full(len(series), -1, dtype=np.int32), np.empty(0, dtype="<U1")
     if dtype.is_integer():
         return _factorize_integers(*_integers(series, parameter))
     if dtype.is_float():
@@ -76,6 +78,11 @@ def factorize(series: nw.Series[Any], parameter: str) -> tuple[NDArray[np.int32]
         f"{parameter}={series.name!r} is a column of {dtype}. Identifiers are whole numbers, text or categories: "
         "convert the column first, for example to text."
     )
+
+
+def is_all_null(series: nw.Series[Any]) -> bool:
+    """Whether a column has the type of nothing, which polars and Arrow give to columns of nulls."""
+    return series.dtype == nw.Unknown and bool(series.is_null().all())
 
 
 def _integers(series: nw.Series[Any], parameter: str) -> tuple[NDArray[np.int64], NDArray[np.bool_] | None]:
@@ -281,9 +288,10 @@ def _factorize_pandas_categorical(series: nw.Series[Any], parameter: str) -> tup
 def _unicode(texts: Any, parameter: str, name: str) -> NDArray[np.str_]:
     if len(texts) == 0:
         return np.empty(0, dtype="<U1")
-    if max(map(len, texts)) > MAX_ID_LENGTH:
+    longest = max(map(len, texts))
+    if longest > MAX_ID_LENGTH:
         raise _length_error(parameter, name)
-    return np.array(texts, dtype=np.str_)
+    return np.array(texts, dtype=f"<U{max(longest, 1)}")
 
 
 def _length_error(parameter: str, name: str) -> ParameterError:
@@ -313,7 +321,11 @@ def lookup_ids(ids: Any, uniques: NDArray[Any], parameter: str) -> NDArray[np.in
 
 def _like(ids: Any, uniques: NDArray[Any], parameter: str) -> NDArray[Any]:
     """The ids as one array of int64 or text; the ids of an empty log may be either."""
-    if isinstance(ids, str | uuid.UUID) or not isinstance(ids, Iterable) or (isinstance(ids, np.ndarray) and ids.ndim == 0):
+    if (
+        isinstance(ids, str | uuid.UUID)
+        or not isinstance(ids, Iterable)
+        or (isinstance(ids, np.ndarray) and ids.ndim == 0)
+    ):
         ids = [ids]
     if not isinstance(ids, np.ndarray):
         native = nw.from_native(ids, series_only=True, pass_through=True)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from crmkit._frames._ids import factorize
+from crmkit._frames._ids import factorize, is_all_null
 from crmkit.exceptions import ParameterError
 
 
@@ -51,6 +51,8 @@ def number_column(series: nw.Series[Any], parameter: str) -> NDArray[np.float64]
     Text is refused: whether ``"1,5"`` is 1.5 or 15 is the caller's knowledge.
     """
     dtype = series.dtype
+    if is_all_null(series):
+        return np.full(len(series), np.nan)
     if dtype.is_decimal():
         series = series.cast(nw.Float64)
     elif dtype == nw.Object:
@@ -86,7 +88,7 @@ def extra_column(series: nw.Series[Any], parameter: str) -> NDArray[Any] | Categ
         return np.ascontiguousarray(series.to_numpy(), dtype=np.bool_)
     if dtype.is_integer() and not has_null and dtype != nw.UInt64:
         return np.ascontiguousarray(series.to_numpy(), dtype=np.int64)
-    if dtype.is_numeric():
+    if dtype.is_numeric() or is_all_null(series):
         return number_column(series, parameter)
     if dtype in (nw.String, nw.Categorical, nw.Enum, nw.Object, nw.Boolean):
         return Category(*factorize(series, parameter))

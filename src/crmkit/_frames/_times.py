@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from crmkit._frames._ids import is_all_null
 from crmkit.exceptions import ParameterError
 
 _OFFSET = re.compile(r"(?:[zZ]|[+-]\d\d:?\d\d)\s*$")
@@ -69,6 +70,8 @@ def time_column(series: nw.Series[Any], parameter: str, tz: str | None) -> TimeC
         # narwhals 2 knows no dtype for zones such as America/New_York, with a _ or - or digit in the name.
         utc = native.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()
         return _aware(utc, None, str(native.dtype.tz), parameter, series.name, tz)
+    if is_all_null(series):
+        return _naive(np.full(len(series), np.datetime64("NaT", "us")), None, tz)
     dtype = series.dtype
     if dtype == nw.Date:
         series = series.cast(nw.Datetime("us"))

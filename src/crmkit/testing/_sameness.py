@@ -90,6 +90,8 @@ def _compare(ours: NDArray[Any], theirs: NDArray[Any], what: str) -> None:
         raise AssertionError(f"{what} has the shape {ours.shape} instead of {theirs.shape}.")
     if ours.dtype.kind != theirs.dtype.kind:
         raise AssertionError(f"{what} is of {ours.dtype} instead of {theirs.dtype}.")
+    if ours.size == 0:
+        return
     same = _same(ours, theirs).reshape(len(ours) if ours.ndim else 1, -1).all(axis=1)
     if not same.all():
         row = int(np.argmin(same))
