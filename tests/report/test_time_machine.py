@@ -32,5 +32,5 @@ def test_segments_are_those_of_that_day(sections, context, purchases, read_page)
 def test_the_headline_names_both(sections, context):
     said, last = context.study.predictions, context.study.last
     headline = sections[_time_machine].headline
-    assert f"**{said['prediction'][last].sum():,.0f}** buyers" in headline
-    assert f"**{said['y'][last].sum():,}** came" in headline
+    assert f"**{said['prediction'][last].sum():,.0f}** of {last.sum():,} customers" in headline
+    assert f"**{said['y'][last].sum():,}** did" in headline

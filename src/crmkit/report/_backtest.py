@@ -30,9 +30,7 @@ def section(context: Context) -> Section:
         paragraph(text("backtest.how", days=days, dates=dates, first=day(study.X.as_of.min()))),
         paragraph(text("backtest.rule")),
     ]
-    if study.n_customers < context.log.n_customers:
-        sampled, everyone = number(study.n_customers), number(context.log.n_customers)
-        blocks.append(note(text("backtest.sampled", sampled=sampled, customers=everyone)))
+    blocks += sampled_note(context, study)
     if context.pen.can_draw:
         blocks.append(_picture(context, study))
     blocks.append(_table(context, study, caught))
@@ -55,6 +53,15 @@ def section(context: Context) -> Section:
         by_rule=percent(float(np.mean([one[1] for one in caught]))),
     )
     return Section("backtest", title, blocks, headline)
+
+
+def sampled_note(context: Context, study: Study) -> list[str]:
+    """Say it where not all customers were studied."""
+    everyone = context.log.n_customers
+    if study.n_customers == everyone:
+        return []
+    said = context.text("backtest.sampled", sampled=number(study.n_customers), customers=number(everyone))
+    return [note(said)]
 
 
 def _caught(study: Study) -> list[tuple[float, float]]:

@@ -37,7 +37,7 @@ _FEWEST = 20
 _FEWEST_TESTED = 10
 
 #: Rows on which models are fitted. Beyond this, customers are sampled: more would change the third digit.
-_MOST_ROWS = 300_000
+_MOST_ROWS = 100_000
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from crmkit.features import RFM_SEGMENTS, RFMTransformer
+from crmkit.report._backtest import sampled_note
 from crmkit.report._context import Context
 from crmkit.report._figures import day, number, percent, ratio
 from crmkit.report._page import Section, figure, note, paragraph, table
@@ -36,13 +37,14 @@ def section(context: Context) -> Section:
     values = {
         "date": day(date),
         "days": study.days,
+        "customers": number(len(rows)),
         "said": number(whole.said),
         "came": number(whole.came),
         "off": percent(abs(ratio(whole.said - whole.came, whole.came))),
         "until": day(date + study.X.horizon),
         "known": day(date - study.X.horizon),
     }
-    blocks = [paragraph(text("machine.how", **values))]
+    blocks = [paragraph(text("machine.how", **values)), *sampled_note(context, study)]
     if context.pen.can_draw:
         blocks.append(_picture(context, by_group))
     header = [text(f"machine.{name}") for name in ("segment", "customers", "said", "came", "rate_said", "rate_came")]
