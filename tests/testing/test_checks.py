@@ -171,7 +171,12 @@ class NamesItsColumnsOtherwise(Spend):
 
 class HasAKeyAmongItsFeatures(Spend):
     def transform(self, X):
-        return super().transform(X).assign(relative=X.customer_id.astype(float)).rename(columns={"relative": "customer_id"})
+        return (
+            super()
+            .transform(X)
+            .assign(relative=X.customer_id.astype(float))
+            .rename(columns={"relative": "customer_id"})
+        )
 
     def get_feature_names_out(self, input_features=None):
         return np.array(["spent", "recency", "customer_id"], dtype=object)
@@ -208,16 +213,6 @@ BAD = {
 }
 
 
-def failures(estimator):
-    found = set()
-    for name, check in estimator_checks(estimator):
-        try:
-            check()
-        except Exception:  # noqa: BLE001  which checks fail is the question, not how
-            found.add(name)
-    return found
-
-
 def test_a_good_transformer_passes():
     check_snapshot_estimator(Spend())
     assert len(list(estimator_checks(Spend()))) == 13
@@ -225,7 +220,10 @@ def test_a_good_transformer_passes():
 
 @pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad.__name__)
 def test_a_bad_transformer_is_caught(bad):
-    assert failures(bad()) >= BAD[bad]
+    checks = dict(estimator_checks(bad()))
+    for name in BAD[bad]:
+        with pytest.raises(Exception, match=r"\w"):  # noqa: PT011  a pickler raises what it likes
+            checks[name]()
 
 
 def test_every_check_catches_something():
@@ -235,7 +233,9 @@ def test_every_check_catches_something():
 
 
 def test_all_failures_are_listed():
-    with pytest.raises(AssertionError, match=r"of 13 checks fail for TakesArrays: check_other_input: TakesArrays\.transform takes"):
+    with pytest.raises(
+        AssertionError, match=r"of 13 checks fail for TakesArrays: check_other_input: TakesArrays\.transform takes"
+    ):
         check_snapshot_estimator(TakesArrays())
 
 
@@ -245,7 +245,9 @@ def test_a_class_is_refused():
 
 
 def test_rows_of_ones_own():
-    frame = pd.DataFrame({"who": [1, 1, 2, 2, 3], "when": pd.date_range("2024-01-01", periods=5), "paid": [1.0, 2, 3, 4, 5]})
+    frame = pd.DataFrame(
+        {"who": [1, 1, 2, 2, 3], "when": pd.date_range("2024-01-01", periods=5), "paid": [1.0, 2, 3, 4, 5]}
+    )
     X = EventLog.from_frame(frame, customer="who", time="when", value="paid").snapshots(["2024-01-04", "2024-01-06"])
     check_snapshot_estimator(Spend(), X)
 

@@ -95,7 +95,7 @@ def _compare(ours: NDArray[Any], theirs: NDArray[Any], what: str) -> None:
     same = _same(ours, theirs).reshape(len(ours) if ours.ndim else 1, -1).all(axis=1)
     if not same.all():
         row = int(np.argmin(same))
-        one, other = (values[row].tolist() if values.ndim else values.item() for values in (ours, theirs))
+        one, other = (values.tolist()[row] if values.ndim else values.item() for values in (ours, theirs))
         raise AssertionError(f"{what} differs in row {row}: {one!r} instead of {other!r}.")
 
 

@@ -1,0 +1,70 @@
+"""scikit-learn's checks and our own, on every public estimator; and that none of these nets is switched off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
+
+from crmkit.testing import all_estimators, estimator_checks
+
+#: Checks that an estimator is known to fail, scikit-learn's and ours, each with its reason.
+EXPECTED_FAILURES: dict[str, dict[str, str]] = {}
+
+#: How many checks run on each estimator at least: scikit-learn's, and ours. Of an estimator that takes no
+#: two-dimensional array scikit-learn checks only that it can be cloned: there ours are the net.
+FEWEST: dict[str, tuple[int, int]] = {"RFMTransformer": (1, 13)}
+
+OURS = 13
+
+
+def instances() -> list[Any]:
+    return [estimator() for _, estimator in all_estimators()]
+
+
+def expected_failures(estimator: Any) -> dict[str, str]:
+    return EXPECTED_FAILURES.get(type(estimator).__name__, {})
+
+
+def own_checks() -> Iterator[Any]:
+    for estimator in instances():
+        for name, check in estimator_checks(estimator):
+            reason = expected_failures(estimator).get(name)
+            marks = [pytest.mark.xfail(reason=reason, strict=True)] if reason else []
+            yield pytest.param(check, id=f"{type(estimator).__name__}-{name}", marks=marks)
+
+
+if instances():
+
+    @parametrize_with_checks(instances(), expected_failed_checks=expected_failures)
+    def test_scikit_learn(estimator, check):
+        check(estimator)
+
+
+@pytest.mark.parametrize("check", own_checks())
+def test_own(check):
+    check()
+
+
+@pytest.mark.parametrize("name", [name for name, _ in all_estimators()])
+def test_the_net_is_spread(name):
+    """Every estimator is counted here, and runs at least as many checks as it is said to."""
+    assert name in FEWEST, f"say in FEWEST how many checks {name} runs"
+    estimator = dict(all_estimators())[name]()
+    theirs, ours = FEWEST[name]
+    assert len(list(estimator_checks_generator(estimator))) - len(expected_failures(estimator)) >= theirs
+    assert len(list(estimator_checks(estimator))) >= ours == OURS
+
+
+def test_nothing_is_expected_of_what_is_not_there():
+    names = {name for name, _ in all_estimators()}
+    assert FEWEST.keys() == names
+    assert EXPECTED_FAILURES.keys() <= names
+    for name, failures in EXPECTED_FAILURES.items():
+        estimator = dict(all_estimators())[name]()
+        known = {check for check, _ in estimator_checks(estimator)}
+        known |= {getattr(check, "func", check).__name__ for _, check in estimator_checks_generator(estimator)}
+        assert failures.keys() <= known
+        assert all(len(reason.split()) > 3 for reason in failures.values())
