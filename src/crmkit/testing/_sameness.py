@@ -44,7 +44,7 @@ def assert_identical(actual: Any, expected: Any, what: str = "The output") -> No
     if list(ours) != list(theirs):
         raise AssertionError(f"{what} has the columns {list(ours)} instead of {list(theirs)}.")
     for name, column in ours.items():
-        _compare(column, theirs[name], what if name == "" else f"{what}, column {name!r},")
+        _compare(column, theirs[name], what if name == "" else f"{what.rstrip(',')}, column {name!r},")
 
 
 def _columns(output: Any) -> dict[str, NDArray[Any]]:
