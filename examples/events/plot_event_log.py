@@ -17,7 +17,7 @@ from crmkit.datasets import load_cdnow, make_retail
 # %%
 # A raw table
 # -----------
-# A year of a simulated shop, spoilt as real tables are: 1% of the rows have no customer, some dates
+# A year and a half of a simulated shop, spoilt as real tables are: 1% of the rows have no customer, some dates
 # are typed the wrong way, and one row is dated 2099.
 
 events, _ = make_retail(2_000, 120, span="78W", random_state=8)

@@ -26,7 +26,7 @@ def log_of(customers):
     ),
     st.lists(st.tuples(st.integers(0, 4), st.integers(0, 22)), min_size=1, max_size=8),
 )
-@settings(max_examples=80)
+@settings(max_examples=40)
 def test_a_row_sees_the_newest_from_before_its_as_of(known, keys):
     frame = pd.DataFrame(known, columns=["who", "day", "score"])
     frame = frame.astype("int64").assign(at=START + frame.pop("day").to_numpy().astype("int64") * DAY)

@@ -45,7 +45,7 @@ def rows_upon(log, X):
 
 
 @given(tables, halves, st.randoms(use_true_random=False))
-@settings(max_examples=60)
+@settings(max_examples=35)
 def test_future_blind(table, half, random):
     """Drop, shuffle or perturb everything at or after as_of, put events at as_of itself: the same bits."""
     frame, options = table
@@ -76,7 +76,7 @@ def test_future_blind(table, half, random):
 
 
 @given(tables, st.lists(halves, min_size=1, max_size=3, unique=True))
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_a_log_of_one_customer_gives_the_bits_of_the_full_log(table, half):
     frame, options = table
     log = EventLog.from_frame(frame, **options)
@@ -95,7 +95,7 @@ def test_a_log_of_one_customer_gives_the_bits_of_the_full_log(table, half):
 
 
 @given(tables, halves, st.randoms(use_true_random=False))
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_the_order_of_events_and_the_names_of_customers_do_not_matter(table, half, random):
     frame, options = table
     X = EventLog.from_frame(frame, **options).snapshot(instant(half))
@@ -111,7 +111,7 @@ def test_the_order_of_events_and_the_names_of_customers_do_not_matter(table, hal
 
 
 @given(tables, halves)
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_many_dates_at_once_give_the_bits_of_each_alone(table, half):
     frame, options = table
     log = EventLog.from_frame(frame, **options)

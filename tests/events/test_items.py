@@ -46,7 +46,7 @@ instants = st.lists(
 
 
 @given(tables, instants, st.sampled_from(["count", "binary", "value"]), st.sampled_from([None, DAY, 30 * DAY]))
-@settings(max_examples=100)
+@settings(max_examples=50)
 def test_interactions(plain_events, table, days, interaction, halflife):
     frame, options = table
     log, events = EventLog.from_frame(frame, **options), plain_events(frame, options)
@@ -68,7 +68,7 @@ def test_interactions(plain_events, table, days, interaction, halflife):
 
 
 @given(event_frames(items=True, kinds=True), instants)
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_interactions_of_other_kinds(plain_events, table, days):
     frame, options = table
     log, events = EventLog.from_frame(frame, **options), plain_events(frame, options)
@@ -81,7 +81,7 @@ def test_interactions_of_other_kinds(plain_events, table, days):
 
 
 @given(snapshots(logs(items=True)))
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_one_customers_log_gives_the_same_bits_by_item(X):
     for interaction in ("count", "value") if X.log.has_money else ("count",):
         for halflife in (None, "7D"):

@@ -20,7 +20,7 @@ tables = event_frames(zones=None)
 
 
 @given(tables, st.randoms(use_true_random=False))
-@settings(max_examples=100)
+@settings(max_examples=50)
 def test_the_order_of_the_rows_does_not_matter(table, random):
     frame, options = table
     order = list(range(len(frame)))
@@ -31,7 +31,7 @@ def test_the_order_of_the_rows_does_not_matter(table, random):
 
 
 @given(tables)
-@settings(max_examples=80)
+@settings(max_examples=40)
 def test_to_frame_goes_back_in(table):
     frame, options = table
     log = EventLog.from_frame(frame, **options)
@@ -45,7 +45,7 @@ def test_to_frame_goes_back_in(table):
 
 
 @given(logs(zones=None))
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_a_pickle_is_the_same_log(log):
     for protocol in (2, 5):
         again = pickle.loads(pickle.dumps(log, protocol))
@@ -55,7 +55,7 @@ def test_a_pickle_is_the_same_log(log):
 
 
 @given(event_frames(min_events=1))
-@settings(max_examples=60)
+@settings(max_examples=35)
 def test_what_the_log_says_of_itself(table):
     frame, options = table
     log = EventLog.from_frame(frame, **options)
@@ -74,7 +74,7 @@ def test_what_the_log_says_of_itself(table):
 
 
 @given(tables)
-@settings(max_examples=60)
+@settings(max_examples=35)
 def test_any_change_changes_the_fingerprint(table):
     frame, options = table
     prints = {EventLog.from_frame(frame, **options).fingerprint}

@@ -21,7 +21,7 @@ def same_log(one, other):
 
 
 @given(tables, st.lists(st.integers(0, 2), min_size=24, max_size=24), st.booleans())
-@settings(max_examples=80)
+@settings(max_examples=40)
 def test_append_is_one_load(table, parts, is_late):
     frame, options = table
     whole = EventLog.from_frame(frame, **options)
@@ -39,7 +39,7 @@ def test_append_is_one_load(table, parts, is_late):
 
 
 @given(event_frames(min_events=1))
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_append_day_by_day(table):
     frame, options = table
     options.pop("observed_until")
@@ -54,7 +54,7 @@ def test_append_day_by_day(table):
 
 
 @given(tables, st.data())
-@settings(max_examples=60)
+@settings(max_examples=35)
 def test_without_is_a_load_without(table, data):
     frame, options = table
     log = EventLog.from_frame(frame, **options)
@@ -67,7 +67,7 @@ def test_without_is_a_load_without(table, data):
 
 
 @given(tables)
-@settings(max_examples=60)
+@settings(max_examples=35)
 def test_customer_is_a_load_of_one(table):
     frame, options = table
     log = EventLog.from_frame(frame, **options)
@@ -80,7 +80,7 @@ def test_customer_is_a_load_of_one(table):
 
 
 @given(event_frames(), st.integers(0, 56))
-@settings(max_examples=60)
+@settings(max_examples=35)
 def test_before_is_a_load_of_what_was_there(table, half):
     frame, options = table
     log = EventLog.from_frame(frame, **options)
@@ -94,7 +94,7 @@ def test_before_is_a_load_of_what_was_there(table, half):
 
 
 @given(event_frames(kinds=True), st.sampled_from(["visit", ["order", "cancel"], "never"]))
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_only_keeps_customers_and_the_end(table, kinds):
     frame, options = table
     log = EventLog.from_frame(frame, **options)
@@ -107,7 +107,7 @@ def test_only_keeps_customers_and_the_end(table, kinds):
 
 
 @given(event_frames(kinds=False), event_frames(kinds=False, ids="int"), st.booleans())
-@settings(max_examples=60)
+@settings(max_examples=35)
 def test_concat_is_one_load_with_a_column_of_kinds(one, other, is_swapped):
     (frame, options), (more, others) = one, other
     if not pd.api.types.is_integer_dtype(frame["customer"]):

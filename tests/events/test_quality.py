@@ -18,7 +18,7 @@ def counts(log):
 
 
 @given(event_frames(money=True))
-@settings(max_examples=60)
+@settings(max_examples=35)
 def test_counts(plain_events, table):
     frame, options = table
     log = EventLog.from_frame(frame, **options)
@@ -40,7 +40,7 @@ def test_counts(plain_events, table):
 
 
 @given(event_frames())
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_duplicates_can_be_dropped_or_refused(table):
     frame, options = table
     log = EventLog.from_frame(frame, **options)

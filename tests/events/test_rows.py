@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -48,7 +50,7 @@ def expected_rows(events, dates, *, min_events=1, active_within=None, customers=
 
 
 @given(event_frames(orders=False), dates, st.integers(0, 3), st.sampled_from([None, DAY, 5 * DAY, 1]), st.data())
-@settings(max_examples=100)
+@settings(max_examples=50)
 def test_rows(plain_events, table, days, min_events, active_within, data):
     frame, options = table
     log = EventLog.from_frame(frame, **options)
@@ -70,7 +72,7 @@ def test_rows(plain_events, table, days, min_events, active_within, data):
 
 
 @given(event_frames(), dates, st.sampled_from([1, DAY, 10 * DAY]), st.sampled_from([0, DAY // 2, 3 * DAY]))
-@settings(max_examples=60)
+@settings(max_examples=35)
 def test_censored_windows_are_refused_or_left_out(table, days, horizon, gap):
     frame, options = table
     log = EventLog.from_frame(frame, **options)
@@ -79,16 +81,16 @@ def test_censored_windows_are_refused_or_left_out(table, days, horizon, gap):
     X = log.snapshots(micro(days), censored="drop", **options)
     assert keys(X) == keys(log.snapshots(micro(complete))) if complete else len(X) == 0
     if len(complete) < len(days):
-        with pytest.raises(
-            CensoredWindowError, match=f"The last usable as_of is {np.datetime64(END - gap - horizon, 'us')}"
-        ):
+        with pytest.raises(CensoredWindowError) as refusal:
             log.snapshots(micro(days), **options)
+        (last,) = re.findall(r"The last usable as_of is ([\d:.T-]+)\. ", str(refusal.value))
+        assert np.datetime64(last, "us") == np.datetime64(END - gap - horizon, "us")
     else:
         assert keys(log.snapshots(micro(days), **options)) == keys(X)
 
 
 @given(event_frames(), st.data())
-@settings(max_examples=80)
+@settings(max_examples=40)
 def test_rows_of_a_frame(plain_events, table, data):
     """One row per row of the frame, in its order, for strangers too."""
     frame, options = table
@@ -185,7 +187,7 @@ def test_dates_of_every_sort(log):
 @pytest.mark.parametrize(
     ("dates", "options", "error", "message"),
     [
-        (["2024-02-05"], {}, ParameterError, r"dates holds 2024-02-05.*after observed_until \(2024-02-04"),
+        (["2024-02-05"], {}, ParameterError, r"dates holds .*2024-02-05.*after observed_until \(2024-02-04"),
         (["2024-01-05"] * 2, {}, ParameterError, "dates holds 1 dates twice"),
         (["1.2.2024"], {}, ParameterError, "which is not a date. Write dates with the year first"),
         (["soon"], {}, ParameterError, "dates holds 'soon'"),
@@ -243,7 +245,7 @@ def test_alive_needs_kinds():
             ParameterError,
             "holds text, the customer ids of the log are whole numbers",
         ),
-        ({"id": [7], "at": ["2025-01-05"]}, ParameterError, "as_of='at' holds 2025-01-05.*after observed_until"),
+        ({"id": [7], "at": ["2025-01-05"]}, ParameterError, "as_of='at' holds .*2025-01-05.*after observed_until"),
         ({"id": [7], "when": ["2024-01-05"]}, ValueError, "as_of='at': the frame has no such column"),
     ],
 )

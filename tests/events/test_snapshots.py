@@ -121,7 +121,7 @@ def test_the_rows_of_a_log_are_small(X):
 
 
 @given(snapshots(), st.data())
-@settings(max_examples=60)
+@settings(max_examples=35)
 def test_what_rows_say_does_not_depend_on_the_others(X, data):
     rows = data.draw(st.lists(st.integers(0, max(len(X) - 1, 0)), max_size=6)) if len(X) else []
     pd.testing.assert_frame_equal(X[rows].summary(), X.summary().iloc[rows], check_exact=True)

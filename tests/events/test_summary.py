@@ -117,7 +117,7 @@ days = st.lists(
 
 @pytest.mark.parametrize("collapse", ["D", "W", "order", None])
 @given(event_frames(orders=True), days, st.sampled_from(sorted(UNIT)))
-@settings(max_examples=60)
+@settings(max_examples=35)
 def test_summary(plain_events, collapse, table, as_ofs, unit):
     frame, options = table
     check(EventLog.from_frame(frame, **options), plain_events(frame, options), as_ofs, collapse, unit)
@@ -125,7 +125,7 @@ def test_summary(plain_events, collapse, table, as_ofs, unit):
 
 @pytest.mark.parametrize("collapse", ["D", "order", None])
 @given(event_frames(money=True, refunds=True, orders=True, max_customers=1, min_events=4, max_events=10), days)
-@settings(max_examples=60)
+@settings(max_examples=35)
 def test_refunds(plain_events, collapse, table, as_ofs):
     """One customer whose events crowd: refunds before, within and after the orders they name."""
     frame, options = table
@@ -137,7 +137,7 @@ def test_refunds(plain_events, collapse, table, as_ofs):
 
 @pytest.mark.parametrize("collapse", ["D", "order", None])
 @given(event_frames(kinds=True, orders=True), days, st.sampled_from(["visit", ["visit", "cancel"], ["order", "visit"]]))
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_other_kinds(plain_events, collapse, table, as_ofs, kinds):
     frame, options = table
     events = plain_events(frame, options)
@@ -147,7 +147,7 @@ def test_other_kinds(plain_events, collapse, table, as_ofs, kinds):
 
 
 @given(event_frames(orders=True), days)
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_refunds_may_be_ignored(plain_events, table, as_ofs):
     frame, options = table
     events = [event for event in plain_events(frame, options) if not event["refund"]]
@@ -155,7 +155,7 @@ def test_refunds_may_be_ignored(plain_events, table, as_ofs):
 
 
 @given(event_frames(orders=True), days)
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_bounds(table, as_ofs):
     frame, options = table
     X = rows_of(EventLog.from_frame(frame, **options), as_ofs)

@@ -63,7 +63,7 @@ def n_periods(window, events, begin, collapse):
 
 
 @given(event_frames(orders=True, items=True), windows, st.sampled_from(["D", "W", "order", None]))
-@settings(max_examples=100)
+@settings(max_examples=50)
 def test_targets(plain_events, table, window, collapse):
     frame, options = table
     log, events = EventLog.from_frame(frame, **options), plain_events(frame, options)
@@ -101,7 +101,7 @@ def test_targets(plain_events, table, window, collapse):
 
 
 @given(event_frames(kinds=True), windows, st.sampled_from(["visit", "order", ("cancel", "visit")]))
-@settings(max_examples=60)
+@settings(max_examples=35)
 def test_targets_of_kinds(plain_events, table, window, kinds):
     frame, options = table
     log, events = EventLog.from_frame(frame, **options), plain_events(frame, options)
@@ -118,7 +118,7 @@ def test_targets_of_kinds(plain_events, table, window, kinds):
 
 
 @given(event_frames(), windows, st.sampled_from([None, "visit", ["cancel", "order"]]), st.sampled_from("DWMY"))
-@settings(max_examples=80)
+@settings(max_examples=40)
 def test_time_to_next(plain_events, table, window, kinds, unit):
     frame, options = table
     log, events = EventLog.from_frame(frame, **options), plain_events(frame, options)
