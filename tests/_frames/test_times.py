@@ -91,11 +91,21 @@ def test_refused(values, tz, message):
 
 @pytest.mark.parametrize(
     "value",
-    ["2024-01-05", dt.date(2024, 1, 5), dt.datetime(2024, 1, 5), pd.Timestamp("2024-01-05"), np.datetime64("2024-01-05"),
-     np.array("2024-01-05", dtype="M8[s]"), ["2024-01-05"], (np.datetime64("2024-01-05", "ns"),),
-     pd.DatetimeIndex(["2024-01-05"]), pd.Series(["2024-01-05"]), pl.Series([dt.date(2024, 1, 5)])],
+    [
+        "2024-01-05",
+        dt.date(2024, 1, 5),
+        dt.datetime(2024, 1, 5),
+        pd.Timestamp("2024-01-05"),
+        np.datetime64("2024-01-05"),
+        np.array("2024-01-05", dtype="M8[s]"),
+        ["2024-01-05"],
+        (np.datetime64("2024-01-05", "ns"),),
+        pd.DatetimeIndex(["2024-01-05"]),
+        pd.Series(["2024-01-05"]),
+        pl.Series([dt.date(2024, 1, 5)]),
+    ],
     ids=repr,
-)  # fmt: skip
+)
 def test_instants(value):
     assert instants(value, "as_of", None).tolist() == [micro("2024-01-05")]
 

@@ -137,7 +137,7 @@ def test_a_customer_without_events_can_be_asked_for():
         ),
         ({"id": [1], "a": [1]}, {}, ColumnNotFoundError, "customer='who': the frame has no such column"),
         ({"who": [1], "a": [1]}, {"known_at": "since"}, ColumnNotFoundError, "known_at='since'"),
-        (5, {}, ParameterError, "frame is a int, which has no columns"),
+        (5, {}, ParameterError, "frame is a builtins.int, which is not a frame"),
     ],
     ids=repr,
 )

@@ -15,8 +15,8 @@ from crmkit.testing import assert_identical
 def test_plain_python_gives_the_same(scale, monkeypatch):
     events, _ = make_retail(30, 8, n_categories=2, span="52W", refund_share=0.2, random_state=6)
     log = EventLog.from_frame(
-        events.assign(value=events["value"] / scale), customer="customer_id", time="time", kind="kind", purchases="order",
-        order="order", item="item", value="value",
+        events.assign(value=events["value"] / scale), customer="customer_id", time="time", kind="kind",
+        purchases="order", order="order", item="item", value="value",
     )  # fmt: skip
     X = log.snapshots(["2023-06-01", "2023-09-01"], horizon="90D", gap="1D")
 
