@@ -15,7 +15,7 @@ import numpy as np
 
 from crmkit.exceptions import ParameterError
 
-__all__ = ["TIME_UNITS", "duration_name", "time_unit_microseconds", "to_microseconds"]
+__all__ = ["TIME_UNITS", "duration_name", "instant_name", "time_unit_microseconds", "to_microseconds"]
 
 _MICROSECONDS: Final = {
     "W": 604_800_000_000,
@@ -139,6 +139,30 @@ def duration_name(microseconds: int) -> str:
         return "0D"
     unit, size = next((unit, size) for unit, size in _MICROSECONDS.items() if unit != "W" and microseconds % size == 0)
     return f"{microseconds // size}{unit}"
+
+
+def instant_name(instant: int | np.integer | np.datetime64) -> str:
+    """Return the text of an instant, without the time of day where it is midnight.
+
+    Parameters
+    ----------
+    instant : int or numpy.datetime64
+        Whole numbers are microseconds since 1970.
+
+    Returns
+    -------
+    str
+        In ISO 8601 form.
+
+    Examples
+    --------
+    >>> instant_name(np.datetime64("2011-09-01", "us"))
+    '2011-09-01'
+    >>> instant_name(5_400_000_000)
+    '1970-01-01T01:30:00'
+    """
+    moment = instant if isinstance(instant, np.datetime64) else np.datetime64(int(instant), "us")
+    return str(moment.astype("M8[us]")).removesuffix(".000000").removesuffix("T00:00:00")
 
 
 def time_unit_microseconds(unit: object, name: str = "time_unit") -> int:

@@ -8,7 +8,7 @@ the frame that goes back to the caller.
 
 from crmkit._frames._ids import factorize, lookup_ids
 from crmkit._frames._numbers import Category, extra_column, number_column
-from crmkit._frames._read import Columns, read_columns
+from crmkit._frames._read import Columns, column_names, read_columns
 from crmkit._frames._times import TimeColumn, instants, localize, time_column
 from crmkit._frames._write import concat_columns, make_frame, row_index
 
@@ -16,6 +16,7 @@ __all__ = [
     "Category",
     "Columns",
     "TimeColumn",
+    "column_names",
     "concat_columns",
     "extra_column",
     "factorize",

@@ -70,7 +70,8 @@ def time_column(series: nw.Series[Any], parameter: str, tz: str | None) -> TimeC
         # narwhals 2 knows no dtype for zones such as America/New_York, with a _ or - or digit in the name.
         utc = native.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()
         return _aware(utc, None, str(native.dtype.tz), parameter, series.name, tz)
-    if is_all_null(series):
+    # A column of nothing has no unit that could be guessed wrongly, whatever type it was given.
+    if len(series) == 0 or is_all_null(series):
         return _naive(np.full(len(series), np.datetime64("NaT", "us")), None, tz)
     dtype = series.dtype
     if dtype == nw.Date:
@@ -146,15 +147,16 @@ def _objects(cells: NDArray[Any], parameter: str, name: str, tz: str | None) -> 
     # A text that does not begin with a year is not ISO 8601, and reading it would be a guess.
     broken = np.array([isinstance(cell, str) and not _ISO_DAY.match(cell) for cell in given], dtype=np.bool_)
     foreign = [cell for cell, is_text in zip(given, text, strict=True) if not is_text and not hasattr(cell, "year")]
+    said = parameter if name == parameter else f"{parameter}={name!r}"  # dates that a caller wrote are no column
     if foreign:
         raise ParameterError(
-            f"{parameter}={name!r} holds {foreign[0]!r}, which is not a time. Convert the column first, "
+            f"{said} holds {foreign[0]!r}, which is not a time. Convert what is not first, "
             "for example with pandas.to_datetime."
         )
     aware &= ~broken
     if aware.any() and not aware[~broken].all():
         raise ParameterError(
-            f"{parameter}={name!r} mixes naive times with times that say their zone ({int(aware.sum()):,} of "
+            f"{said} mixes naive times with times that say their zone ({int(aware.sum()):,} of "
             f"{len(given):,}). Give all of them a zone, or none."
         )
     parsed = np.full(len(cells), np.datetime64("NaT"), dtype="M8[us]")
@@ -209,7 +211,7 @@ def instants(values: Any, parameter: str, zone: str | None) -> NDArray[np.int64]
         or not isinstance(values, Iterable)
         or (isinstance(values, np.ndarray) and values.ndim == 0)
     ):
-        values = [values]
+        values = values.reshape(1) if isinstance(values, np.ndarray) else [values]
     if isinstance(values, pd.DatetimeIndex):
         series = nw.from_native(pd.Series(values), series_only=True)
     else:

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crmkit._frames import Category, extra_column, factorize, lookup_ids, read_columns, time_column
+from crmkit._frames import Category, column_names, extra_column, factorize, lookup_ids, read_columns, time_column
 from crmkit.events._read import narrowed
 from crmkit.events._store import Column
-from crmkit.exceptions import EventDataError, InvalidRows, ParameterError
+from crmkit.exceptions import EventDataError, InvalidRows
 
 _ALWAYS = np.iinfo(np.int64).min
 
@@ -40,7 +40,7 @@ class Attributes:
     @classmethod
     def from_frame(cls, frame: Any, *, customer: str, known_at: str | None, zone: str | None) -> Attributes:
         """Read a frame; every column that is neither key is an attribute."""
-        names = _column_names(frame)
+        names = column_names(frame)
         wanted = [("customer", customer)] + ([("known_at", known_at)] if known_at is not None else [])
         others = [name for name in names if name not in {customer, known_at}]
         data = read_columns(frame, wanted + [("frame", name) for name in others])
@@ -80,15 +80,14 @@ class Attributes:
         codes = lookup_ids(ids, self.customers, "customer_id")
         rows = np.full(len(ids), -1, dtype=np.int64)
         found = np.flatnonzero(codes >= 0)
-        # One search in (customer, time) pairs: customers are few compared with rows, so by customer.
-        left, right = self.pointers[codes[found]], self.pointers[codes[found] + 1]
-        newest = left - 1
-        for depth in range(int((right - left).max()) if len(found) else 0):
-            position = left + depth
-            inside = position < right
-            visible = inside & (self.known_at[np.minimum(position, len(self.known_at) - 1)] < as_of[found])
-            newest = np.where(visible, position, newest)
-        rows[found] = np.where(newest >= left, newest, -1)
+        begins, ends, instants = self.pointers[codes[found]], self.pointers[codes[found] + 1], as_of[found]
+        # All rows are bisected at once: [low, high) is where the first row that is not yet known may be.
+        low, high = begins, ends
+        while (low < high).any():
+            middle = np.minimum((low + high) // 2, len(self.known_at) - 1)
+            known = (self.known_at[middle] < instants) & (low < high)
+            low, high = np.where(known, middle + 1, low), np.where(known, high, np.minimum(middle, high))
+        rows[found] = np.where(low > begins, low - 1, -1)
         return rows
 
     def values_at(self, rows: NDArray[np.int64]) -> dict[str, Column]:
@@ -152,21 +151,6 @@ def _used(column: Column) -> Column:
 
 def _take(column: Column, rows: NDArray[Any]) -> Column:
     return column.take(rows) if isinstance(column, Category) else column[rows]
-
-
-def _column_names(frame: Any) -> list[str]:
-    if isinstance(frame, Mapping):
-        return list(frame)
-    names = getattr(frame, "columns", None)
-    if names is None:
-        names = getattr(frame, "column_names", None)
-    if names is None:
-        raise ParameterError(
-            f"frame is a {type(frame).__name__}, which has no columns. Pass a frame or a dict of arrays."
-        )
-    if len(names) and hasattr(next(iter(names)), "to_pylist"):
-        names = frame.column_names
-    return [str(name) for name in names]
 
 
 def _row_error(rule: str, count: int, row: int, n_rows: int) -> EventDataError:

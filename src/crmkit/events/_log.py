@@ -17,7 +17,7 @@ from crmkit._validation import check_bool, check_option
 from crmkit.events import _merge, _storage
 from crmkit.events._attributes import Attributes
 from crmkit.events._quality import quality_rows, quality_table
-from crmkit.events._read import Reading, drop_repeats, of_kinds, read_rows, refuse_repeats
+from crmkit.events._read import Reading, drop_repeats, events_of_kinds, of_kinds, read_rows, refuse_repeats
 from crmkit.events._schema import OWNER, Schema, as_tuple
 from crmkit.events._store import OTHER, PURCHASE, REFUND, Rows, Store, read_only, sort_money, sort_rows
 from crmkit.exceptions import ParameterError, UnknownCustomerError
@@ -437,9 +437,7 @@ class EventLog:
         ParameterError
             The log has no kinds.
         """
-        if self._store.kind is None:
-            raise ParameterError(f"only({kinds!r}): the log has no kinds. Name their column as kind= in from_frame.")
-        keep = of_kinds(self._store.kind, as_tuple(kinds))
+        keep = events_of_kinds(self._store.kind, kinds)
         return replace(self, _store=_merge.select(self._store, keep, keep_customers=True))
 
     def before(self, as_of: Any) -> EventLog:
@@ -665,11 +663,7 @@ class EventLog:
         """
         if kinds is None:
             return self._store.roles
-        if self._store.kind is None:
-            raise ParameterError(
-                f"kinds={kinds!r}, but the log has no kinds. Name their column as kind= in from_frame."
-            )
-        return event_roles(self._store, of_kinds(self._store.kind, as_tuple(kinds)))
+        return event_roles(self._store, events_of_kinds(self._store.kind, kinds))
 
 
 def event_roles(store: Store, purchase: NDArray[np.bool_] | None) -> NDArray[np.int8]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from crmkit._durations import TIME_UNITS
 from crmkit._frames import Category, Columns, extra_column, factorize, number_column, read_columns, time_column
-from crmkit.events._schema import Schema
+from crmkit.events._schema import Schema, as_tuple
 from crmkit.events._store import Rows
 from crmkit.exceptions import EventDataError, InvalidRows, ParameterError
 
@@ -196,9 +196,19 @@ def of_kinds(kind: Category, names: tuple[Any, ...]) -> NDArray[np.bool_]:
     return chosen[kind.codes]
 
 
+def events_of_kinds(kind: Category | None, kinds: Any, parameter: str = "kinds") -> NDArray[np.bool_]:
+    """Which events are of the kinds that a caller asks for; an error in a log without kinds."""
+    if kind is None:
+        raise ParameterError(
+            f"{parameter}={kinds!r}, but the log has no kinds. Name their column as kind= in from_frame."
+        )
+    return of_kinds(kind, as_tuple(kinds))
+
+
 def _invalid(rule: str, series: Any, mask: NDArray[np.bool_]) -> InvalidRows:
     positions = np.flatnonzero(mask)[:_SHOWN]
     cell = series[int(positions[0])]
+    cell = cell.item() if isinstance(cell, np.number) else cell  # nan, not np.float64(nan)
     return InvalidRows(rule, int(mask.sum()), tuple(int(position) for position in positions), repr(cell))
 
 
@@ -247,14 +257,3 @@ def refuse_repeats(reading: Reading, order: NDArray[Any], repeats: NDArray[np.in
     )
     error.rules = (InvalidRows("exact duplicate", len(rows), shown, ""),)
     raise error
-
-
-def check_kinds(kinds: Any, log_kind: Category | None, parameter: str) -> tuple[Any, ...]:
-    """The kinds that a caller asks for, which a log with kinds must know how to name."""
-    from crmkit.events._schema import as_tuple
-
-    if log_kind is None:
-        raise ParameterError(
-            f"{parameter}={kinds!r}, but the log has no kinds: name their column as kind= in from_frame."
-        )
-    return as_tuple(kinds)

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from crmkit._durations import duration_name, to_microseconds
+from crmkit._durations import duration_name, instant_name, to_microseconds
 from crmkit._frames import factorize, instants, lookup_ids, read_columns, time_column
 from crmkit._numba import run_in_ranges
 from crmkit._validation import check_int, check_option
-from crmkit.events._read import of_kinds
+from crmkit.events._read import events_of_kinds
 from crmkit.events._rows_kernels import find_edges, sweep_dates
-from crmkit.events._schema import as_tuple
 from crmkit.events._snapshots import Snapshots, Window
 from crmkit.exceptions import CensoredWindowError, EventDataError, ParameterError, UnknownCustomerError
 
@@ -105,10 +104,7 @@ def _states(log: EventLog, alive: Any) -> NDArray[np.int8]:
         raise ParameterError(
             f"alive={alive!r} must be a tuple (start kinds, end kinds), such as ('subscribe', 'cancel')."
         )
-    kind = log._store.kind
-    if kind is None:
-        raise ParameterError(f"alive={alive!r}, but the log has no kinds. Name their column as kind= in from_frame.")
-    starts, ends = of_kinds(kind, as_tuple(alive[0])), of_kinds(kind, as_tuple(alive[1]))
+    starts, ends = (events_of_kinds(log._store.kind, kinds, "alive") for kinds in alive)
     if (starts & ends).any():
         raise ParameterError(f"alive={alive!r} names a kind both as a start and as an end.")
     return np.where(starts, np.int8(1), np.where(ends, np.int8(2), np.int8(0))).astype(np.int8)
@@ -174,10 +170,10 @@ def usable(
     """Which dates can be used; dates after the end of the log, and censored windows, raise."""
     end = log._end
     if (as_of > end).any():
-        late = np.datetime64(int(as_of.max()), "us")
         raise ParameterError(
-            f"{name} holds {late}, which is after observed_until ({log.observed_until}): what happened in between is "
-            "not known. Pass an earlier date, or a later observed_until= to from_frame if the log is complete up to it."
+            f"{name} holds {instant_name(as_of.max())}, an as_of after observed_until ({instant_name(end)}): "
+            "what happened in between is not known. Pass an earlier date, or a later observed_until= to from_frame if "
+            "the log is complete up to it."
         )
     if window.horizon is None:
         return np.ones(len(as_of), dtype=np.bool_)
@@ -185,9 +181,9 @@ def usable(
     complete = as_of + length <= end
     if complete.all() or censored == "drop":
         return complete
-    last = np.datetime64(end - length, "us")
     raise CensoredWindowError(
         f"{int((~complete).sum()):,} of {len(as_of):,} label windows (gap {duration_name(window.gap)}, horizon "
-        f"{duration_name(window.horizon)}) end after observed_until ({log.observed_until}), so their outcome is not "
-        f"known yet. The last usable as_of is {last}. Pass earlier dates, or censored='drop' to leave these out."
+        f"{duration_name(window.horizon)}) end after observed_until ({instant_name(end)}), so their outcome is not "
+        f"known yet. The last usable as_of is {instant_name(end - length)}. Pass earlier dates, or censored='drop' to "
+        "leave these out."
     )

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from crmkit._durations import TIME_UNITS, duration_name, time_unit_microseconds, to_microseconds
+from crmkit._durations import TIME_UNITS, duration_name, instant_name, time_unit_microseconds, to_microseconds
 from crmkit._frames import concat_columns, instants, make_frame, row_index
 from crmkit._numba import run_in_ranges
 from crmkit._validation import check_option
 from crmkit.events._items import ItemTargets, item_matrix
-from crmkit.events._read import of_kinds
-from crmkit.events._schema import as_tuple
+from crmkit.events._read import events_of_kinds
 from crmkit.events._store import plain, read_only
 from crmkit.events._summary import purchases
 from crmkit.events._target_kernels import count_periods, first_in_window, sum_money
@@ -119,6 +118,8 @@ class Snapshots:
                 raise IndexError(f"Snapshots have one dimension: index rows as X[rows], not {key!r}.")
             key = key[0]
         if isinstance(key, int | np.integer) and not isinstance(key, bool):
+            if not -len(self) <= key < len(self):
+                raise IndexError(f"There is no row {key}: the snapshots have {len(self):,} rows, counted from 0.")
             position = range(len(self))[key]
             key = slice(position, position + 1)
         if not isinstance(key, slice):
@@ -138,8 +139,7 @@ class Snapshots:
         if len(self) == 0:
             return "Snapshots(no rows)"
         n_customers = len(np.unique(self.codes))
-        first, last = (str(np.datetime64(int(edge), "us")) for edge in (self.as_of_us.min(), self.as_of_us.max()))
-        first, last = first.removesuffix("T00:00:00.000000"), last.removesuffix("T00:00:00.000000")
+        first, last = instant_name(self.as_of_us.min()), instant_name(self.as_of_us.max())
         label = "" if self.window.horizon is None else f", horizon {duration_name(self.window.horizon)}"
         label += f", gap {duration_name(self.window.gap)}" if self.window.gap else ""
         return (
@@ -362,13 +362,7 @@ class Snapshots:
 
     def _counted(self, kinds: Any) -> NDArray[np.int8]:
         """1 for the events of some kinds, whatever their money; purchases by default."""
-        if kinds is None:
-            return self.log.roles()
-        if self.log._store.kind is None:
-            raise ParameterError(
-                f"kinds={kinds!r}, but the log has no kinds. Name their column as kind= in from_frame."
-            )
-        return of_kinds(self.log._store.kind, as_tuple(kinds)).astype(np.int8)
+        return self.log.roles() if kinds is None else events_of_kinds(self.log._store.kind, kinds).astype(np.int8)
 
     def churned(self, horizon: Any = None) -> NDArray[np.int64]:
         """1 where the customer buys nothing in the label window, else 0.

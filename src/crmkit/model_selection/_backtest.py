@@ -15,7 +15,7 @@ from sklearn.model_selection import check_cv
 from sklearn.utils.parallel import Parallel, delayed
 
 from crmkit._compat import num_samples, safe_indexing
-from crmkit._durations import duration_name
+from crmkit._durations import duration_name, instant_name
 from crmkit._frames import make_frame
 from crmkit._validation import check_option
 from crmkit.events import Snapshots
@@ -370,7 +370,7 @@ def _positive_rate(y: NDArray[Any] | None, rows: NDArray[np.intp]) -> float:
 
 def _cell(value: Any) -> str:
     if isinstance(value, np.datetime64):
-        return "" if np.isnat(value) else str(value.astype("M8[us]")).removesuffix("T00:00:00.000000")
+        return "" if np.isnat(value) else instant_name(value)
     if isinstance(value, float):
         return "" if np.isnan(value) else f"{value:.3f}"
     return str(value)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import BaseCrossValidator
 
 from crmkit._compat import num_samples, safe_indexing
-from crmkit._durations import duration_name, to_microseconds
+from crmkit._durations import duration_name, instant_name, to_microseconds
 from crmkit._frames import instants
 from crmkit._validation import check_int, check_option
 from crmkit.events import Snapshots
@@ -243,9 +243,9 @@ class TemporalSplit(BaseCrossValidator):
             held = days[np.searchsorted(days, last - span, side="right") : np.searchsorted(days, last, side="right")]
             if not len(held):
                 raise ParameterError(
-                    f"Fold {number} of {self!r} has no test rows: no as_of lies after {_day(last - span)} and at or "
-                    f"before {_day(last)}. X has {_days(days)}. Pass more dates to log.snapshots, a longer test_span, "
-                    "or a smaller n_splits."
+                    f"Fold {number} of {self!r} has no test rows: no as_of lies after {instant_name(last - span)} and "
+                    f"at or before {instant_name(last)}. X has {_days(days)}. Pass more dates to log.snapshots, a "
+                    "longer test_span, or a smaller n_splits."
                 )
             blocks.append((int(held[0]), int(held[-1])))
         return blocks
@@ -280,8 +280,8 @@ class TemporalSplit(BaseCrossValidator):
         if not len(fold.test):
             raise ParameterError(
                 f"Fold {number} of {self!r} has no test rows: none of its group of customers has a row between "
-                f"{_day(split)} and {_day(last)}. Pass a longer test_span, a smaller n_customer_groups, or another "
-                "random_state."
+                f"{instant_name(split)} and {instant_name(last)}. Pass a longer test_span, a smaller "
+                "n_customer_groups, or another random_state."
             )
         if not len(fold.train):
             raise ParameterError(self._no_training(fold, X, known, blocks))
@@ -301,10 +301,10 @@ class TemporalSplit(BaseCrossValidator):
             length = duration_name(X.window.gap + (X.window.horizon or 0))
             start += (
                 f"the labels of all {len(fold.purged):,} earlier rows end after its split time "
-                f"{_day(fold.split_time)}, since they take {length} (gap + horizon) to be complete."
+                f"{instant_name(fold.split_time)}, since they take {length} (gap + horizon) to be complete."
             )
         else:
-            start += f"no row that it may use has an as_of before its split time {_day(fold.split_time)}."
+            start += f"no row that it may use has an as_of before its split time {instant_name(fold.split_time)}."
         usable = sum(split >= known.min() for split, _ in blocks)
         if 0 < usable < self.n_splits:
             remedies.append(f"pass n_splits={usable}")
@@ -433,14 +433,9 @@ def _label_known(X: Snapshots, purge: str | None) -> NDArray[np.int64]:
     return X.as_of_us + (X.window.gap + X.window.horizon)
 
 
-def _day(instant: int | np.datetime64) -> str:
-    text = str(np.datetime64(instant, "us") if isinstance(instant, int) else instant)
-    return text.removesuffix("T00:00:00.000000")
-
-
 def _days(days: NDArray[np.int64]) -> str:
     if not len(days):
         return "no rows"
     if len(days) == 1:
-        return f"1 as_of, {_day(int(days[0]))}"
-    return f"{len(days):,} as_ofs from {_day(int(days[0]))} to {_day(int(days[-1]))}"
+        return f"1 as_of, {instant_name(days[0])}"
+    return f"{len(days):,} as_ofs from {instant_name(days[0])} to {instant_name(days[-1])}"
