@@ -6,6 +6,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -106,3 +107,48 @@ def test_lookup(ids, uniques, expected):
 def test_lookup_of_a_missing_id_is_refused():
     with pytest.raises(ParameterError, match="customers holds a missing id at position 1"):
         lookup_ids(["a", None], np.array(["a"]), "customers")
+
+
+ODD = {
+    "arrow dictionary": pd.Series(pd.arrays.ArrowExtensionArray(pa.array(["b", "a", None]).dictionary_encode())),
+    "ordered categories of numbers": pd.Series(pd.Categorical([5, 3, None], categories=[9, 5, 3], ordered=True)),
+    "128 bits": pl.Series([5, 3, None], dtype=pl.Int128),
+    "flags with nulls": pd.Series([True, False, None], dtype=object),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("arrow dictionary", ["b", "a"]),
+        ("ordered categories of numbers", [5, 3]),
+        ("128 bits", [5, 3]),
+        ("flags with nulls", ["True", "False"]),
+    ],
+)
+def test_odd_columns_of_identifiers(name, expected):
+    codes, uniques = factorize(nw.from_native(ODD[name], series_only=True), "customer")
+    assert uniques[codes[:2]].tolist() == expected
+    assert codes[2] == -1
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        (pd.Series([1, 2**70], dtype=object), "beyond the 64 bits"),
+        (pl.Series([1, 2**70], dtype=pl.Int128), "beyond the 64 bits"),
+        (pd.Series([[1], [2]]), "lists or other containers"),
+        (pd.Series([{}, {}]), "lists or other containers"),
+        (pd.Series(["\ud800", "a"], dtype=object), "wrong encoding"),
+    ],
+    ids=["large objects", "large", "lists", "dicts", "surrogate"],
+)
+def test_what_is_no_identifier_is_refused(values, reason):
+    with pytest.raises(ParameterError, match=f"^customer=.*{reason}"):
+        factorize(nw.from_native(values, series_only=True), "customer")
+
+
+def test_an_error_shows_nobodys_id():
+    with pytest.raises(ParameterError) as error:
+        factorize(series([123456789.5, 1.0]), "customer")
+    assert "123456789" not in str(error.value)

@@ -76,3 +76,13 @@ def test_categories():
     assert column.to_array().tolist() == ["b", None, "a"]
     assert column.take(np.array([2, 0])).to_ids().tolist() == ["a", "b"]
     assert Category(np.array([-1], dtype=np.int32), np.empty(0, dtype="<U1")).to_array().tolist() == [None]
+
+
+@pytest.mark.parametrize("values", [[None, None], []], ids=["nulls", "empty"])
+def test_nothing_is_no_text(values):
+    assert np.isnan(number_column(series(values, dtype=object), "value")).all()
+
+
+def test_numbers_of_128_bits():
+    column = nw.from_native(pl.Series([1, 2**100, None], dtype=pl.Int128), series_only=True)
+    np.testing.assert_array_equal(number_column(column, "value"), [1.0, 2.0**100, np.nan])

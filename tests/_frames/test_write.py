@@ -45,3 +45,9 @@ def test_columns_by_name():
     assert concat_columns(pd.Series([1, 2], name="other"), 2, "x")["x"].tolist() == [1, 2]
     with pytest.raises(ParameterError, match="x has 2 rows, the snapshots have 3"):
         concat_columns([1, 2], 3, "x")
+
+
+@pytest.mark.parametrize("values", [1, None, "abc"], ids=repr)
+def test_a_single_value_is_no_column(values):
+    with pytest.raises(ParameterError, match="score is a .* of 0 dimensions: columns have one"):
+        concat_columns(values, 3, "score")

@@ -33,6 +33,8 @@ from crmkit.exceptions import ParameterError
 #: An id longer than this is a sentence, that is a wrong column; fixed-width buffers would pay for it in every row.
 MAX_ID_LENGTH = 1_000
 
+_INT64 = np.iinfo(np.int64)
+
 #: An integer range up to this many times the rows is looked up in a table instead of hashed.
 DENSE_RANGE = 2
 
@@ -62,7 +64,7 @@ def factorize(series: nw.Series[Any], parameter: str) -> tuple[NDArray[np.int32]
         return _factorize_integers(*_integers(series, parameter))
     if dtype.is_float():
         return _factorize_integers(*_whole_floats(series, parameter))
-    if dtype == nw.Categorical and nw.get_native_namespace(series) is pd:
+    if isinstance(getattr(series.to_native(), "dtype", None), pd.CategoricalDtype):
         return _factorize_pandas_categorical(series, parameter)
     if dtype in (nw.Categorical, nw.Enum):
         series = series.cast(nw.String)
@@ -89,11 +91,14 @@ def _integers(series: nw.Series[Any], parameter: str) -> tuple[NDArray[np.int64]
     null = _null_mask(series)
     if null is not None:
         series = series.fill_null(0)
+    if series.dtype in (nw.Int128, nw.UInt128) and len(series):
+        # numpy has no such integers.
+        if not (_INT64.min <= series.min() and series.max() <= _INT64.max):
+            raise _size_error(parameter, series.name)
+        series = series.cast(nw.Int64)
     values = series.to_numpy()
-    if values.dtype == np.uint64 and values.size and values.max() > np.iinfo(np.int64).max:
-        raise ParameterError(
-            f"{parameter}={series.name!r} holds whole numbers above 2**63 - 1. Convert the column to text."
-        )
+    if values.dtype == np.uint64 and values.size and values.max() > _INT64.max:
+        raise _size_error(parameter, series.name)
     return np.ascontiguousarray(values, dtype=np.int64), null
 
 
@@ -106,10 +111,11 @@ def _whole_floats(series: nw.Series[Any], parameter: str) -> tuple[NDArray[np.in
         null = None
     broken = ~(np.abs(values) < 2.0**53) | (values != np.rint(values))
     if broken.any():
-        position = int(np.argmax(broken))
+        # The number itself may be somebody's id, which is for no error message.
         raise ParameterError(
-            f"{parameter}={series.name!r} holds {float(values[position])!r} at position {position}. "
-            "Identifiers are whole numbers or text: convert the column first, for example to text."
+            f"{parameter}={series.name!r} is a column of fractional numbers, and {int(broken.sum()):,} of them are not "
+            "whole or are too large to be exact. Identifiers are whole numbers or text: convert the column first, for "
+            "example to text."
         )
     return values.astype(np.int64), null
 
@@ -204,7 +210,13 @@ def _factorize_text(series: nw.Series[Any], parameter: str) -> tuple[NDArray[np.
         import pyarrow as pa
     except ImportError:
         return _factorize_objects(series.to_numpy(), series, parameter)
-    column = series.to_arrow()
+    try:
+        column = series.to_arrow()
+    except UnicodeEncodeError as error:
+        raise ParameterError(
+            f"{parameter}={series.name!r} holds text with half of a surrogate pair, which is no character: the file "
+            "was read in the wrong encoding. Read it again, or replace these with .str.encode('utf-8', 'replace')."
+        ) from error
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()
     column = column.cast(pa.large_string())
@@ -251,19 +263,30 @@ def _factorize_arrow(column: Any, parameter: str, name: str) -> tuple[NDArray[np
 def _factorize_objects(
     values: NDArray[Any], series: nw.Series[Any], parameter: str
 ) -> tuple[NDArray[np.int32], NDArray[Any]]:
-    positions, found = pd.factorize(np.asarray(values, dtype=object))
+    try:
+        positions, found = pd.factorize(np.asarray(values, dtype=object))
+    except TypeError as error:
+        raise ParameterError(
+            f"{parameter}={series.name!r} holds lists or other containers. Identifiers are whole numbers or text: "
+            "give one to each row, for example with .explode()."
+        ) from error
     codes = positions.astype(np.int32)
     kinds = {type(value) for value in found}
+    if kinds <= {bool, np.bool_}:
+        found = np.array([str(value) for value in found], dtype=object)
+        kinds = {str}
     if kinds <= {uuid.UUID, str, np.str_}:
         if any("\0" in str(value) for value in found):
             raise _nul_error(parameter, series.name)
         uniques: NDArray[Any] = _unicode([str(value) for value in found], parameter, series.name)
     elif all(issubclass(kind, int | np.integer) and kind is not bool for kind in kinds):
+        if not all(_INT64.min <= value <= _INT64.max for value in found):
+            raise _size_error(parameter, series.name)
         uniques = np.array(found, dtype=np.int64)
     else:
         names = ", ".join(sorted(kind.__name__ for kind in kinds))
         raise ParameterError(
-            f"{parameter}={series.name!r} mixes objects of type {names}. Identifiers are whole numbers or text, "
+            f"{parameter}={series.name!r} holds objects of type {names}. Identifiers are whole numbers or text, "
             "one of the two in a column: convert the column first, for example with .astype(str)."
         )
     uniques, ranks = np.unique(uniques, return_inverse=True)
@@ -292,6 +315,13 @@ def _unicode(texts: Any, parameter: str, name: str) -> NDArray[np.str_]:
     if longest > MAX_ID_LENGTH:
         raise _length_error(parameter, name)
     return np.array(texts, dtype=f"<U{max(longest, 1)}")
+
+
+def _size_error(parameter: str, name: str) -> ParameterError:
+    return ParameterError(
+        f"{parameter}={name!r} holds whole numbers beyond the 64 bits of an id, -2**63 to 2**63 - 1. "
+        "Convert the column to text."
+    )
 
 
 def _length_error(parameter: str, name: str) -> ParameterError:

@@ -58,11 +58,16 @@ def number_column(series: nw.Series[Any], parameter: str) -> NDArray[np.float64]
     elif dtype == nw.Object:
         return _numbers_of_objects(series, parameter)
     elif not dtype.is_numeric():
+        if series.is_null().all():
+            # Columns of nothing but nulls come as text, from pandas and from empty files.
+            return np.full(len(series), np.nan)
         raise ParameterError(
             f"{parameter}={series.name!r} is a column of {dtype}, not of numbers. "
             "Convert it first, for example with pandas.to_numeric or polars' cast."
         )
-    if dtype.is_integer() and not series.is_null().any():
+    if dtype in (nw.Int128, nw.UInt128):
+        series = series.cast(nw.Float64)  # numpy has no such integers
+    elif dtype.is_integer() and not series.is_null().any():
         return np.ascontiguousarray(series.to_numpy(), dtype=np.float64)
     return np.ascontiguousarray(series.cast(nw.Float64).to_numpy(), dtype=np.float64)
 

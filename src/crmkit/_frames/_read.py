@@ -45,8 +45,9 @@ def read_columns(frame: Any, wanted: Iterable[tuple[str, str]]) -> Columns:
                 f"{parameter}={name!r} is not the name of a column: names are text. Where the columns of the frame "
                 "are numbers or tuples, rename them first, for example frame.columns = ['customer', 'day', 'paid']."
             )
+    frame = _without_repeated_names(frame, {name for _, name in wanted})
     try:
-        data = nw.from_native(_without_repeated_names(frame, {name for _, name in wanted}))
+        data = nw.from_native(frame)
     except TypeError as error:
         raise _not_a_frame(frame) from error
     available = data.collect_schema().names()

@@ -79,8 +79,11 @@ def concat_columns(frame: Any, n_rows: int, parameter: str) -> dict[str, Any]:
         columns = {parameter: native.to_numpy()}
     else:
         array = np.asarray(frame)
-        if array.ndim > 2:
-            raise ParameterError(f"{parameter} has {array.ndim} dimensions; columns have one, tables two.")
+        if array.ndim not in (1, 2):
+            raise ParameterError(
+                f"{parameter} is a {type(frame).__name__} of {array.ndim} dimensions: columns have one, tables two. "
+                "Pass an array, a series or a frame with one row for each snapshot."
+            )
         columns = (
             {parameter: array} if array.ndim == 1 else {f"{parameter}_{j}": array[:, j] for j in range(array.shape[1])}
         )
