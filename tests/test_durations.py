@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmkit._durations import TIME_UNITS, duration_name, time_unit_microseconds, to_microseconds
+from crmkit._durations import TIME_UNITS, duration_name, instant_name, time_unit_microseconds, to_microseconds
 from crmkit.exceptions import ParameterError
 
 DAY = 24 * 60 * 60 * 10**6
@@ -155,3 +155,10 @@ def test_what_is_no_time_unit(unit):
     with pytest.raises(ParameterError, match="The 'per' parameter must be one of 'D'") as caught:
         time_unit_microseconds(unit, "per")
     assert f"Got {unit!r} instead." in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["2011-09-01", "1899-12-31", "2011-09-01T12:30:00", "2011-09-01T00:00:00.000001"])
+def test_instants_are_written_so_that_numpy_reads_them_back(text):
+    instant = np.datetime64(text, "us")
+    assert instant_name(instant) == text
+    assert instant_name(instant.astype(np.int64)) == text

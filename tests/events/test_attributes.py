@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -39,6 +42,27 @@ def test_a_row_sees_the_newest_from_before_its_as_of(known, keys):
         newest = max(earlier)[1] if earlier else None
         assert (None if pd.isna(score) else score) == newest
         assert (None if pd.isna(name) else name) == (None if newest is None else f"n{newest}")
+
+
+def test_a_long_history_of_one_customer_is_bisected():
+    """One customer with a balance a day, beside a thousand with one row each: no loop over the longest history."""
+    days = np.arange(20_000)
+    frame = {
+        "who": np.append(np.zeros(20_000, dtype=np.int64), np.arange(1, 1_001)),
+        "at": START + np.append(days - 19_990, np.zeros(1_000, dtype=np.int64)) * DAY,
+        "balance": np.append(days, -np.arange(1, 1_001)),
+    }
+    log = log_of(np.arange(1_001)).with_attributes(frame, customer="who", known_at="at")
+    found = log.snapshots(["2024-01-02", "2024-01-31"]).attributes()["balance"].to_numpy()
+    assert found[::1_001].tolist() == [19_990, 19_999]
+    assert found[1:1_001].tolist() == found[1_002:].tolist() == (-np.arange(1, 1_001)).tolist()
+
+
+def test_a_lazy_frame_is_read_without_a_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        log = log_of([1]).with_attributes(pl.LazyFrame({"who": [1], "tier": ["gold"]}), customer="who")
+    assert log.snapshot().attributes()["tier"].tolist() == ["gold"]
 
 
 def test_without_known_at_columns_are_known_always():
