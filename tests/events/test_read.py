@@ -190,7 +190,7 @@ def test_dropping_broken_rows_is_as_if_they_had_never_been(table, data):
         ({"kind": None}, ParameterError, "purchases= is given without kind="),
         ({"value": "what"}, ParameterError, "value='what' .*not .*number"),
         ({"time": "paid"}, ParameterError, "time='paid' is a column of Float64, not of times. Numbers are not read"),
-        ({"customer": "minutes", "columns": []}, ParameterError, "customer='minutes' is a column of fractional numbers"),
+        ({"customer": "minutes", "columns": []}, ParameterError, "customer='minutes' is a column of fractional"),
         ({"invalid": "keep"}, ParameterError, "'invalid' parameter of EventLog.from_frame must be one of"),
         ({"refunds": "ignore"}, ParameterError, "'refunds' parameter"),
         ({"duplicates": True}, ParameterError, "'duplicates' parameter"),
