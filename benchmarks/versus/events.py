@@ -22,13 +22,13 @@ THREADS = "2"
 for variable in ("POLARS_MAX_THREADS", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(variable, THREADS)
 
-import duckdb  # noqa: E402  # the thread counts have to be set first
-import numpy as np  # noqa: E402  # as above
-import pandas as pd  # noqa: E402  # as above
-import polars as pl  # noqa: E402  # as above
+import duckdb
+import numpy as np
+import pandas as pd
+import polars as pl
 
-from crmkit.events import EventLog  # noqa: E402  # as above
-from crmkit.events._summary import purchases  # noqa: E402  # as above
+from crmkit.events import EventLog
+from crmkit.events._summary import purchases
 
 AS_OF = np.datetime64("2024-01-01", "us")
 DAY = 86_400_000_000
@@ -58,9 +58,7 @@ def make_events(n: int, ids: str, *, in_order: bool = False) -> pd.DataFrame:
 
 def with_crmkit(frame: pd.DataFrame) -> pd.DataFrame:
     """The whole way, from the frame."""
-    log = EventLog.from_frame(
-        frame, customer="customer", time="time", value="value", observed_until="2024-01-01"
-    )
+    log = EventLog.from_frame(frame, customer="customer", time="time", value="value", observed_until="2024-01-01")
     return log.snapshot().summary(time_unit="D")
 
 
