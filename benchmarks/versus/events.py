@@ -22,13 +22,15 @@ THREADS = "2"
 for variable in ("POLARS_MAX_THREADS", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(variable, THREADS)
 
-import duckdb
-import numpy as np
-import pandas as pd
-import polars as pl
+import duckdb  # noqa: E402  # the thread counts have to be set first
+import numpy as np  # noqa: E402  # the thread counts have to be set first
+import pandas as pd  # noqa: E402  # the thread counts have to be set first
+import polars as pl  # noqa: E402  # the thread counts have to be set first
 
-from crmkit.events import EventLog
-from crmkit.events._summary import purchases
+from crmkit.events import (
+    EventLog,  # the thread counts have to be set first
+    purchases,  # the thread counts have to be set first
+)
 
 AS_OF = np.datetime64("2024-01-01", "us")
 DAY = 86_400_000_000
