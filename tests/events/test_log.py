@@ -9,11 +9,13 @@ import uuid
 import joblib
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crmkit import EventLog
+from crmkit.exceptions import CrmkitError, EventDataError, ParameterError
 from crmkit.testing import event_frames, logs
 
 tables = event_frames(zones=None)
@@ -138,8 +140,8 @@ def test_a_uuid_and_its_text_are_one_customer():
     ("ids", "message"),
     [
         ([1, "1"], "mixes objects of type"),
-        ([1.5, 2.0], "holds 1.5 at position 0"),
-        ([1e300, 2.0], "holds 1e"),
+        ([1.5, 2.0], "1 of them are not whole"),
+        ([1e300, 2.0], "1 of them are not whole"),
         ([("a", 1), ("b", 2)], "mixes objects of type tuple|column of"),
         (["a\0", "a"], "NUL characters"),
         (["x" * 5000], "longer than 1,000 characters"),
@@ -323,3 +325,57 @@ def test_a_log_is_immutable():
         log.tz = "UTC"
     with pytest.raises(AttributeError):
         log._store = None
+
+
+def test_ids_of_another_sort_are_no_erasure():
+    log = EventLog.from_frame({"c": [1, 2], "t": ["2024-01-01", "2024-01-02"]}, customer="c", time="t")
+    for ids in ("1", ["1"], pd.Series(["1"])):
+        with pytest.raises(ParameterError, match="ids holds text, the customer ids of the log are whole numbers"):
+            log.without(ids)
+    with pytest.raises(ParameterError, match="ids is a DataFrame. Pass its column of ids"):
+        log.without(pd.DataFrame({"c": [1]}))
+    with pytest.raises(ParameterError, match="ids in one dimension"):
+        log.customer([1, 2])
+    with pytest.raises(ParameterError, match="customer='c' holds text, the customer ids of the log are whole numbers"):
+        log.with_attributes({"c": ["1"], "segment": ["a"]}, customer="c")
+
+
+def test_appending_nothing_to_aware_times():
+    times = pd.to_datetime(["2024-01-01", "2024-01-02"]).tz_localize("Europe/London")
+    log = EventLog.from_frame({"c": [1, 2], "t": times}, customer="c", time="t")
+    same = log.append({"c": [], "t": []})
+    assert same.fingerprint == log.fingerprint
+    assert same.to_frame()["t"].dtype == log.to_frame()["t"].dtype
+
+
+@pytest.mark.parametrize("parts", [[], {}, [1], {"order": 1}], ids=repr)
+def test_logs_are_joined_from_a_mapping(parts):
+    with pytest.raises(ParameterError, match="logs must be a mapping such as"):
+        EventLog.concat(parts)
+
+
+@pytest.mark.parametrize("role", ["customer", "time"])
+def test_customer_and_time_are_named(role):
+    with pytest.raises(ParameterError, match=f"{role}=None: name the column"):
+        EventLog.from_frame({"c": [1], "t": ["2024-01-01"]}, **{"customer": "c", "time": "t", role: None})
+
+
+@pytest.mark.parametrize("damage", ["index", "cut", "missing"])
+def test_a_damaged_folder_says_so(tmp_path, damage):
+    EventLog.from_frame({"c": [1], "t": ["2024-01-01"]}, customer="c", time="t").save(tmp_path)
+    array = min(tmp_path.glob("*.npy"))
+    if damage == "index":
+        (tmp_path / "log.json").write_text("{")
+    elif damage == "cut":
+        array.write_bytes(array.read_bytes()[:60])
+    else:
+        array.unlink()
+    with pytest.raises(CrmkitError, match="is a damaged log: .* is missing or cut short"):
+        EventLog.load(tmp_path)
+
+
+def test_an_infinite_time_is_too_late():
+    last = np.array([2**63 - 1]).view("M8[us]")
+    table = pa.table({"c": [1], "t": pa.array(last)})
+    with pytest.raises(EventDataError, match="time after today: 1 of 1 rows"):
+        EventLog.from_frame(table, customer="c", time="t")

@@ -278,3 +278,30 @@ def test_rows_of_a_frame_upon_an_empty_log():
     assert X.customer_id.tolist() == ["a", "b"]
     assert X.churned().tolist() == [1, 1]
     assert np.isnan(X.summary().to_numpy()).all()
+
+
+@pytest.mark.parametrize("several", [[], ["2024-01-01", "2024-01-02"]], ids=["none", "two"])
+def test_one_date_is_one_date(several):
+    log = EventLog.from_frame({"c": [1], "t": ["2024-01-01"]}, customer="c", time="t")
+    for ask in (
+        lambda: log.before(several),
+        lambda: log.snapshot().where(before=several),
+        lambda: EventLog.from_frame({"c": [1], "t": ["2024-01-01"]}, customer="c", time="t", observed_until=several),
+    ):
+        with pytest.raises(ParameterError, match=f"must be one date, such as .* Got {len(several)} of them"):
+            ask()
+
+
+@pytest.mark.parametrize(
+    ("as_of", "reason"),
+    [
+        (pd.NaT, "NaT, which is not a date"),
+        (pd.Timestamp("2024-01-01", tz="UTC"), "a time zone but the log has none"),
+        (np.array([["2024-01-01"]], dtype="M8[D]"), "dates in one dimension"),
+    ],
+    ids=["NaT", "aware", "table"],
+)
+def test_dates_that_cannot_be_read(as_of, reason):
+    log = EventLog.from_frame({"c": [1], "t": ["2024-01-01"]}, customer="c", time="t")
+    with pytest.raises(ParameterError, match=f"^dates .*{reason}"):
+        log.snapshots(as_of)

@@ -206,3 +206,12 @@ def test_a_kind_that_never_happens_never_happens():
     frame = pd.DataFrame({"who": [1, 1], "when": ["2024-01-01", "2024-01-09"], "what": ["order", "order"]})
     log = EventLog.from_frame(frame, customer="who", time="when", kind="what", purchases=["order"])
     assert log.snapshots(["2024-01-02"], horizon="8D").happens("cancel").tolist() == [0]
+
+
+def test_events_without_money_add_nothing():
+    frame = {"c": [1, 1, 1], "t": ["2024-01-01", "2024-01-05", "2024-01-06"], "v": [1.0, None, 7.5]}
+    frame["k"] = ["order", "visit", "order"]
+    log = EventLog.from_frame(frame, customer="c", time="t", value="v", kind="k", purchases="order")
+    X = log.snapshots(["2024-01-02"], horizon="5D")
+    assert X.future_value(kinds=["order", "visit"]).tolist() == [7.5]
+    assert X.future_value(kinds="visit").tolist() == [0.0]

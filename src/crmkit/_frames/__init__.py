@@ -6,20 +6,22 @@ only importer of narwhals. ``read_columns`` takes named columns out of a frame, 
 the frame that goes back to the caller.
 """
 
-from crmkit._frames._ids import factorize, lookup_ids
+from crmkit._frames._ids import check_same_sort, factorize, lookup_ids
 from crmkit._frames._numbers import Category, extra_column, number_column
 from crmkit._frames._read import Columns, column_names, read_columns
-from crmkit._frames._times import TimeColumn, instants, localize, time_column
+from crmkit._frames._times import TimeColumn, instant, instants, localize, time_column
 from crmkit._frames._write import concat_columns, make_frame, row_index
 
 __all__ = [
     "Category",
     "Columns",
     "TimeColumn",
+    "check_same_sort",
     "column_names",
     "concat_columns",
     "extra_column",
     "factorize",
+    "instant",
     "instants",
     "localize",
     "lookup_ids",

@@ -7,7 +7,7 @@ times as much when joblib hands them to a worker.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -286,7 +286,7 @@ def _factorize_objects(
     else:
         names = ", ".join(sorted(kind.__name__ for kind in kinds))
         raise ParameterError(
-            f"{parameter}={series.name!r} holds objects of type {names}. Identifiers are whole numbers or text, "
+            f"{parameter}={series.name!r} mixes objects of type {names}. Identifiers are whole numbers or text, "
             "one of the two in a column: convert the column first, for example with .astype(str)."
         )
     uniques, ranks = np.unique(uniques, return_inverse=True)
@@ -338,9 +338,18 @@ def _nul_error(parameter: str, name: str) -> ParameterError:
     )
 
 
-def lookup_ids(ids: Any, uniques: NDArray[Any], parameter: str) -> NDArray[np.int64]:
+def check_same_sort(ids: NDArray[Any], uniques: NDArray[Any], said: str) -> None:
+    """Refuse text where ids are numbers, and numbers where they are text: none would be found."""
+    if len(ids) and len(uniques) and ids.dtype.kind != uniques.dtype.kind:
+        sorts = ["text" if array.dtype.kind == "U" else "whole numbers" for array in (ids, uniques)]
+        raise ParameterError(f"{said} holds {sorts[0]}, the customer ids of the log are {sorts[1]}. Convert them.")
+
+
+def lookup_ids(ids: Any, uniques: NDArray[Any], parameter: str, *, same_sort: bool = False) -> NDArray[np.int64]:
     """Positions of some ids in a sorted array of unique ids, -1 where it does not hold them."""
     wanted = _like(ids, uniques, parameter)
+    if same_sort:
+        check_same_sort(wanted, uniques, parameter)
     if len(uniques) == 0 or len(wanted) == 0:
         return np.full(len(wanted), -1, dtype=np.int64)
     if wanted.dtype.kind != uniques.dtype.kind:
@@ -358,9 +367,13 @@ def _like(ids: Any, uniques: NDArray[Any], parameter: str) -> NDArray[Any]:
     ):
         ids = [ids]
     if not isinstance(ids, np.ndarray):
-        native = nw.from_native(ids, series_only=True, pass_through=True)
+        native = nw.from_native(ids, allow_series=True, pass_through=True)
+        if isinstance(native, nw.DataFrame | nw.LazyFrame | Mapping):
+            raise ParameterError(f"{parameter} is a {type(ids).__name__}. Pass its column of ids.")
         ids = native.to_numpy() if isinstance(native, nw.Series) else list(ids)
     array = np.asarray(ids)
+    if array.ndim != 1:
+        raise ParameterError(f"{parameter} must be ids in one dimension. Got an array of shape {array.shape}.")
     if array.dtype.kind in "iu":
         return array.astype(np.int64)
     if array.dtype.kind in "US":

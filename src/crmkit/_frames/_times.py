@@ -217,11 +217,11 @@ def instants(values: Any, parameter: str, zone: str | None) -> NDArray[np.int64]
     else:
         native = nw.from_native(values, series_only=True, pass_through=True)
         series = native if isinstance(native, nw.Series) else _series_of(values, parameter)
-    column = time_column(series, parameter, zone)
+    # Without a zone of the log any will do: aware times are refused below, in words that fit.
+    column = time_column(series, parameter, zone or "UTC")
     if column.aware and zone is None:
         raise ParameterError(
-            f"{parameter} says a time zone ({column.zone}) but the log has none. Give a naive time, or build the log "
-            "with tz=."
+            f"{parameter} says a time zone but the log has none. Give a naive time, or build the log with tz=."
         )
     for broken in (column.missing, column.unparseable):
         if broken is not None and broken.any():
@@ -233,6 +233,14 @@ def instants(values: Any, parameter: str, zone: str | None) -> NDArray[np.int64]
     return column.wall
 
 
+def instant(value: Any, parameter: str, zone: str | None) -> int:
+    """Read one date, as `instants` does."""
+    micro = instants(value, parameter, zone)
+    if len(micro) != 1:
+        raise ParameterError(f"{parameter} must be one date, such as '2011-09-01'. Got {len(micro)} of them.")
+    return int(micro[0])
+
+
 def _plain_instants(values: Any) -> NDArray[np.int64] | None:
     """A few naive dates, read without a detour through a series (5 ms); None for everything else."""
     cells = values if isinstance(values, list | tuple) else [values]
@@ -242,7 +250,7 @@ def _plain_instants(values: Any) -> NDArray[np.int64] | None:
             return None
     try:
         micro = np.array([np.datetime64(cell, "us") for cell in cells], dtype="M8[us]").view(np.int64)
-    except ValueError:
+    except (ValueError, TypeError):  # pandas.NaT is a datetime that numpy cannot read
         return None
     return None if (micro == _MISSING).any() else micro
 
@@ -250,6 +258,8 @@ def _plain_instants(values: Any) -> NDArray[np.int64] | None:
 def _series_of(values: Iterable[Any], parameter: str) -> nw.Series[Any]:
     if not isinstance(values, np.ndarray):
         values = list(values)
+    elif values.ndim != 1:
+        raise ParameterError(f"{parameter} must be dates in one dimension. Got an array of shape {values.shape}.")
     if isinstance(values, list):
         values = pd.Series(values, dtype=object)
     return nw.from_native(pd.Series(values, name=parameter), series_only=True)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from crmkit._frames import Category, instants, localize, lookup_ids, make_frame
+from crmkit._frames import Category, check_same_sort, instant, localize, lookup_ids, make_frame
 from crmkit._validation import check_bool, check_option
 from crmkit.events import _merge, _storage
 from crmkit.events._attributes import Attributes
@@ -173,7 +173,7 @@ class EventLog:
         )
 
         def end(zone: str | None) -> int | None:
-            return None if observed_until is None else int(instants(observed_until, "observed_until", zone)[0])
+            return None if observed_until is None else instant(observed_until, "observed_until", zone)
 
         reading = read_rows(frame, schema, observed_until=end, invalid=invalid, given_zone=tz)
         store, repeats, n_refunds = _sorted_store(reading, assume_sorted=assume_sorted)
@@ -243,7 +243,7 @@ class EventLog:
         check_option("invalid", invalid, {"raise", "drop"}, "EventLog.append")
 
         def end(zone: str | None) -> int | None:
-            return None if observed_until is None else int(instants(observed_until, "observed_until", zone)[0])
+            return None if observed_until is None else instant(observed_until, "observed_until", zone)
 
         zone = self._schema.tz
         reading = read_rows(frame, self._schema, observed_until=end, invalid=invalid, given_zone=zone)
@@ -253,7 +253,8 @@ class EventLog:
                 f"of the log {'aware' if self._schema.aware else 'naive'}. Append times of the same sort."
             )
         late = int(np.count_nonzero(reading.rows.time < self._end))
-        schema = replace(self._schema, aware=reading.schema.aware, tz=reading.schema.tz)
+        aware = reading.schema.aware if reading.n_rows else self._schema.aware
+        schema = replace(self._schema, aware=aware, tz=reading.schema.tz)
         rows = _merge.join_rows([self._store.to_rows(), reading.rows])
         joined = Reading(rows, None, schema, [], reading.n_rows)
         store, repeats, n_refunds = _sorted_store(joined)
@@ -283,6 +284,7 @@ class EventLog:
         EventLog
         """
         table = Attributes.from_frame(frame, customer=customer, known_at=known_at, zone=self._schema.tz)
+        check_same_sort(table.customers, self.customers, f"customer={customer!r}")
         held = {name for other in self._attributes for name in other.columns}
         twice = sorted(held & set(table.columns))
         if twice:
@@ -452,7 +454,7 @@ class EventLog:
         -------
         EventLog
         """
-        end = int(instants(as_of, "as_of", self._schema.tz)[0])
+        end = instant(as_of, "as_of", self._schema.tz)
         tables = tuple(table.before(end) for table in self._attributes)
         return replace(
             self,
@@ -506,7 +508,7 @@ class EventLog:
         -------
         EventLog
         """
-        codes = lookup_ids(ids, self.customers, "ids")
+        codes = lookup_ids(ids, self.customers, "ids", same_sort=True)
         keep = np.ones(self.n_customers, dtype=np.bool_)
         keep[codes[codes >= 0]] = False
         tables = tuple(table.without(ids) for table in self._attributes)

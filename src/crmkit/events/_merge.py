@@ -73,8 +73,9 @@ def _join_categories(name: str, columns: list[Column | None], lengths: list[int]
 
 def concat_rows(logs: Mapping[str, EventLog], purchases: tuple[Any, ...]) -> tuple[Rows, Schema, list[tuple[str, int]]]:
     """The rows of several logs, each of one kind, and the schema of their union."""
-    if not logs:
-        raise ParameterError("logs must be a mapping such as {'order': orders, 'visit': visits}, and not empty.")
+    given: Any = logs
+    if not isinstance(given, Mapping) or not given or not all(hasattr(log, "_schema") for log in given.values()):
+        raise ParameterError("logs must be a mapping such as {'order': orders, 'visit': visits} of logs, not empty.")
     schemas = [log._schema for log in logs.values()]
     if any(schema.kind is not None for schema in schemas):
         raise ParameterError(

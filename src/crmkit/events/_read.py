@@ -207,9 +207,12 @@ def events_of_kinds(kind: Category | None, kinds: Any, parameter: str = "kinds")
 
 def _invalid(rule: str, series: Any, mask: NDArray[np.bool_]) -> InvalidRows:
     positions = np.flatnonzero(mask)[:_SHOWN]
-    cell = series[int(positions[0])]
-    cell = cell.item() if isinstance(cell, np.number) else cell  # nan, not np.float64(nan)
-    return InvalidRows(rule, int(mask.sum()), tuple(int(position) for position in positions), repr(cell))
+    try:
+        cell = series[int(positions[0])]
+        cell = repr(cell.item() if isinstance(cell, np.number) else cell)  # nan, not np.float64(nan)
+    except (OverflowError, ValueError):  # databases know an infinite time, Python does not
+        cell = "beyond the year 9999"
+    return InvalidRows(rule, int(mask.sum()), tuple(int(position) for position in positions), cell)
 
 
 def _without_unused(rows: Rows) -> Rows:

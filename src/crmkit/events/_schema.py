@@ -35,6 +35,9 @@ class Schema:
     def __post_init__(self) -> None:
         check_option("refunds", self.refunds, {"net", "drop"}, OWNER)
         check_option("duplicates", self.duplicates, {"keep", "drop", "raise"}, OWNER)
+        for role in ("customer", "time"):
+            if getattr(self, role) is None:
+                raise ParameterError(f"{role}=None: name the column of the frame that holds it.")
         if self.value is not None and self.price is not None:
             raise ParameterError(
                 f"Both value={self.value!r} and price={self.price!r} are given. Name the column that holds the money "

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crmkit._durations import TIME_UNITS, duration_name, instant_name, time_unit_microseconds, to_microseconds
-from crmkit._frames import concat_columns, instants, make_frame, row_index
+from crmkit._frames import concat_columns, instant, make_frame, row_index
 from crmkit._numba import run_in_ranges
 from crmkit._validation import check_option
 from crmkit.events._items import ItemTargets, item_matrix
@@ -199,9 +199,9 @@ class Snapshots:
         """
         keep = np.ones(len(self), dtype=np.bool_)
         if before is not None:
-            keep &= self.as_of_us < instants(before, "before", self.log.tz)[0]
+            keep &= self.as_of_us < instant(before, "before", self.log.tz)
         if after is not None:
-            keep &= self.as_of_us >= instants(after, "after", self.log.tz)[0]
+            keep &= self.as_of_us >= instant(after, "after", self.log.tz)
         return self[keep]
 
     def to_frame(self, **columns: Any) -> Any:

@@ -55,11 +55,19 @@ def save(folder: Path, log: EventLog) -> None:
     (folder / _INDEX).write_text(json.dumps(index, ensure_ascii=False, indent=1), encoding="utf-8")
 
 
+def _damaged(folder: Path, file: str) -> CrmkitError:
+    return CrmkitError(
+        f"{folder} is a damaged log: {file} is missing or cut short. Save the log again, or build it from its source."
+    )
+
+
 def load(cls: type[EventLog], folder: Path, *, mmap: bool) -> EventLog:
     """Read a log from a folder."""
     try:
         index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    except json.JSONDecodeError as error:
+        raise _damaged(folder, _INDEX) from error
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise CrmkitError(f"{folder} holds no saved log: it has no {_INDEX}. Write one with EventLog.save.") from error
     if index["format"] != _FORMAT:
         raise CrmkitError(
@@ -74,7 +82,10 @@ def load(cls: type[EventLog], folder: Path, *, mmap: bool) -> EventLog:
             return Category(read(f"{name}.codes"), read(f"{name}.levels"))
         if name not in files:
             return None
-        array = np.load(folder / files[name], mmap_mode="r" if mmap else None, allow_pickle=False)
+        try:
+            array = np.load(folder / files[name], mmap_mode="r" if mmap else None, allow_pickle=False)
+        except (FileNotFoundError, EOFError, ValueError) as error:
+            raise _damaged(folder, files[name]) from error
         # A memory map of nothing is refused by the operating system, so numpy gives a plain array then.
         return np.asarray(array)
 

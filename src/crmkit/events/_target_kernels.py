@@ -53,6 +53,8 @@ def sum_money(start, stop, codes, pointers, stops, time, cents, money, roles, be
         for position in range(stops[row], pointers[codes[row] + 1]):
             if time[position] >= ends[row]:
                 break
+            if len(cents) == 0 and np.isnan(money[position]):
+                continue  # a visit costs nothing
             if time[position] >= begins[row] and (len(roles) == 0 or roles[position] > 0):
                 total = add_money(total, cents, money, position)
         out[row] = money_of(total)

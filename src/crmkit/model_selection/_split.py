@@ -14,7 +14,7 @@ from sklearn.model_selection import BaseCrossValidator
 
 from crmkit._compat import num_samples, safe_indexing
 from crmkit._durations import duration_name, instant_name, to_microseconds
-from crmkit._frames import instants
+from crmkit._frames import instant
 from crmkit._validation import check_int, check_option
 from crmkit.events import Snapshots
 from crmkit.exceptions import CrmkitWarning, ParameterError
@@ -396,7 +396,7 @@ def temporal_train_test_split(
     if split_time is None:
         (fold,) = splitter.folds(X)
     else:
-        split = int(instants(split_time, "split_time", X.log.tz)[0])
+        split = instant(split_time, "split_time", X.log.tz)
         last = int(X.as_of_us.max(initial=split))
         if test_span is not None:
             last = min(last, split + to_microseconds(test_span, "test_span") - 1)
