@@ -359,3 +359,12 @@ def test_refusals(X, y, model):
         backtest(FunctionTransformer(), X, y)
     with pytest.raises(ParameterError, match="gives no folds"):
         backtest(model, X, y, cv=[])
+
+
+def test_what_came_has_to_be_known(X, y):
+    model = pipeline(LogisticRegression())
+    with pytest.raises(ParameterError, match="y=None: predictions are compared with what came"):
+        backtest(model, X, None)
+    unknown = np.where(np.arange(len(y)) < 3, np.nan, y)
+    with pytest.raises(ParameterError, match="y is missing or infinite in 3 of .* rows"):
+        backtest(model, X, unknown)

@@ -169,3 +169,16 @@ def test_arguments_are_checked(log, tmp_path):
         write_report(log, tmp_path, language="fr")
     with pytest.raises(ParameterError, match="'verbose'"):
         write_report(log, tmp_path, verbose="yes")
+
+
+def test_money_beyond_all_money_is_refused(tmp_path):
+    frame = pd.DataFrame({"c": [1, 2], "t": ["2024-01-01", "2024-02-01"], "v": [1e300, 2.5]})
+    log = EventLog.from_frame(frame, customer="c", time="t", value="v")
+    with pytest.raises(EventDataError, match=r"One row holds the money 1e\+300"):
+        write_report(log, tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_is_named(log, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match=r"The folder '.*file' cannot be made or written. Name another folder"):
+        write_report(log, tmp_path / "file")

@@ -260,9 +260,16 @@ def backtest(
     """
     check_rows(X, "X", "backtest")
     check_option("method", method, METHODS, "backtest")
+    if y is None:
+        raise ParameterError("y=None: predictions are compared with what came, so pass it, such as X.churned().")
     if num_samples(y) != len(X):
         raise ParameterError(f"y has {num_samples(y):,} values, X has {len(X):,} rows. One value a row is needed.")
     vector = as_vector(y)
+    if vector is not None and vector.dtype.kind == "f" and not np.isfinite(vector).all():
+        raise ParameterError(
+            f"y is missing or infinite in {int((~np.isfinite(vector)).sum()):,} of {len(vector):,} rows. Leave these "
+            "out of X and y alike: X[known], y[known]."
+        )
     name, scorer = make_scorer(estimator, scoring, vector)
     rival = make_baseline(baseline, estimator, binary=is_binary(vector), vector=vector is not None)
     folds = _folds(cv, X, y, classifier=is_classifier(estimator))

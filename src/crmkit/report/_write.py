@@ -105,6 +105,10 @@ def write_report(
     return write(log, Path(folder), Origin(name), language=language, say=say)
 
 
+#: Forests compute in single precision, which ends at 3e38, and sums have to fit as well.
+_MOST_MONEY = 1e25
+
+
 def silent(_: str) -> None:
     """Say nothing."""
 
@@ -116,9 +120,17 @@ def said_on_stderr(what: str) -> None:
 
 def write(log: EventLog, folder: Path, origin: Origin, *, language: Language, say: Callable[[str], None]) -> Report:
     """Write the two files."""
-    folder.mkdir(parents=True, exist_ok=True)  # before the work, not after it
+    try:
+        folder.mkdir(parents=True, exist_ok=True)  # before the work, not after it
+    except OSError as error:
+        raise OSError(f"The folder {str(folder)!r} cannot be made or written. Name another folder (--out).") from error
     if len(log) == 0 or not len(log.snapshot()):
         raise EventDataError("There is no purchase to report on.")
+    most = float(np.nanmax(np.abs(log._store.money), initial=0.0))
+    if most > _MOST_MONEY:
+        raise EventDataError(
+            f"One row holds the money {most:.3g}, more than there is. Correct the column of money, or name another."
+        )
     context = Context(log if log.has_money else with_ones(log), language, origin, log.has_money, say)
     with warnings.catch_warnings():
         # The sections say themselves where there are few customers or few levels.
