@@ -27,10 +27,7 @@ import numpy as np  # noqa: E402  # the thread counts have to be set first
 import pandas as pd  # noqa: E402  # the thread counts have to be set first
 import polars as pl  # noqa: E402  # the thread counts have to be set first
 
-from crmkit.events import (
-    EventLog,  # the thread counts have to be set first
-    purchases,  # the thread counts have to be set first
-)
+from crmkit.events import EventLog, purchases  # noqa: E402  # the thread counts have to be set first
 
 AS_OF = np.datetime64("2024-01-01", "us")
 DAY = 86_400_000_000
