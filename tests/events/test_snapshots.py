@@ -163,7 +163,7 @@ def test_to_frame_is_the_table_for_elsewhere(X):
         X.to_frame(churned=[1, 0, 1])
     with pytest.raises(ParameterError, match="column 'frequency', which the table holds already"):
         X.to_frame(frequency=np.zeros(4), summary=X.summary())
-    with pytest.raises(ParameterError, match="cube has 3 dimensions"):
+    with pytest.raises(ParameterError, match="cube is a ndarray of 3 dimensions"):
         X.to_frame(cube=np.zeros((4, 1, 1)))
 
 
