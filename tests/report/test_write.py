@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import datetime as dt
 import re
+import zoneinfo
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
 from crmkit.events import EventLog
@@ -155,6 +158,15 @@ def test_ones_stand_in_for_money_only(purchases):
     assert ones.observed_until == log.observed_until
     pd.testing.assert_frame_equal(ones.to_frame().drop(columns="amount_"), log.to_frame())
     np.testing.assert_array_equal(ones.to_frame()["amount_"], 1.0)
+
+
+@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame], ids=["pandas", "polars"])
+def test_ones_keep_the_clock_of_a_zone(make):
+    times = [dt.datetime(2024, 1, day, 3, tzinfo=zoneinfo.ZoneInfo("Asia/Shanghai")) for day in (1, 2)]
+    log = EventLog.from_frame(make({"who": [1, 2], "when": times}), customer="who", time="when")
+    ones = _write.with_ones(log)
+    assert (ones.first_time, ones.last_time) == (log.first_time, log.last_time)
+    assert log.first_time == np.datetime64("2024-01-01T03:00", "us")
 
 
 def test_nothing_to_report_on(tmp_path):

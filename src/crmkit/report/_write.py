@@ -17,7 +17,7 @@ from crmkit._validation import check_bool, check_option
 from crmkit.events import EventLog
 from crmkit.exceptions import EventDataError, FewLevelsWarning
 from crmkit.report import _backtest, _customers, _honesty, _overview, _segments, _time_machine
-from crmkit.report._context import Context, Origin
+from crmkit.report._context import Context, Origin, as_pandas
 from crmkit.report._figures import day
 from crmkit.report._page import Section, note, page, paragraph
 from crmkit.report._strings import LANGUAGES, Language
@@ -176,13 +176,12 @@ def _page_of(context: Context, sections: list[Section]) -> str:
 def with_ones(log: EventLog) -> EventLog:
     """Give each purchase of a log without money an amount of 1, so that RFM can count lines instead."""
     schema = log._schema
-    frame = log.to_frame()
-    columns = {str(name): frame[name].to_numpy() for name in frame.columns}
+    frame = as_pandas(log.to_frame())  # a frame, not its arrays: those of polars forget the zone of times
     amount = "amount"
-    while amount in columns:
+    while amount in frame:
         amount += "_"
     return EventLog.from_frame(
-        {**columns, amount: np.ones(len(log))},
+        frame.assign(**{amount: 1.0}),
         customer=schema.customer,
         time=schema.time,
         value=amount,
