@@ -184,3 +184,20 @@ def test_targets_travel(targets):
     again = pickle.loads(pickle.dumps(targets))
     assert again.csr.toarray().tolist() == targets.csr.toarray().tolist()
     assert again.items.tolist() == targets.items.tolist()
+
+
+@pytest.mark.parametrize("halflife", [None, "30D"])
+def test_events_without_money_add_none_of_it(halflife):
+    frame = {
+        "customer": [1, 1],
+        "time": ["2024-01-01", "2024-01-02"],
+        "value": [5.0, np.nan],
+        "kind": ["order", "visit"],
+        "item": ["pen", "pen"],
+    }
+    log = EventLog.from_frame(
+        frame, customer="customer", time="time", value="value", kind="kind", purchases="order", item="item"
+    )
+    rows = log.snapshot("2024-01-03")
+    both = rows.interactions("value", halflife, kinds=["order", "visit"])
+    assert both.toarray().tolist() == rows.interactions("value", halflife).toarray().tolist()

@@ -305,3 +305,12 @@ def test_dates_that_cannot_be_read(as_of, reason):
     log = EventLog.from_frame({"c": [1], "t": ["2024-01-01"]}, customer="c", time="t")
     with pytest.raises(ParameterError, match=f"^dates .*{reason}"):
         log.snapshots(as_of)
+
+
+def test_the_error_of_a_snapshot_names_its_own_parameter():
+    frame = {"customer": [1], "time": ["2024-01-01"], "value": [1.0]}
+    log = EventLog.from_frame(frame, customer="customer", time="time", value="value")
+    with pytest.raises(ParameterError, match=r"^as_of holds .* after observed_until"):
+        log.snapshot("2025-01-01")
+    with pytest.raises(ParameterError, match=r"^dates holds .* after observed_until"):
+        log.snapshots(["2025-01-01"])

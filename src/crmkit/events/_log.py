@@ -531,7 +531,9 @@ class EventLog:
         -------
         Snapshots
         """
-        return self.snapshots([self.observed_until if as_of is None else as_of], **options)
+        from crmkit.events._rows import rows_of_dates
+
+        return rows_of_dates(self, [self.observed_until if as_of is None else as_of], name="as_of", **options)
 
     def snapshots(
         self,

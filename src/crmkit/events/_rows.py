@@ -26,15 +26,16 @@ def rows_of_dates(
     log: EventLog,
     dates: Any,
     *,
-    horizon: Any,
-    gap: Any,
-    min_events: int,
-    active_within: Any,
-    customers: Any,
-    alive: Any,
-    censored: Literal["raise", "drop"],
+    horizon: Any = None,
+    gap: Any = "0D",
+    min_events: int = 1,
+    active_within: Any = None,
+    customers: Any = None,
+    alive: Any = None,
+    censored: Literal["raise", "drop"] = "raise",
+    name: str = "dates",
 ) -> Snapshots:
-    """See `EventLog.snapshots`."""
+    """See `EventLog.snapshots`; `name` is what errors call the dates."""
     check_option("censored", censored, {"raise", "drop"}, _OWNER)
     check_int("min_events", min_events, _OWNER, low=0)
     if min_events == 0 and customers is None:
@@ -43,10 +44,10 @@ def rows_of_dates(
             "for everybody in the log would tell the future."
         )
     window = make_window(horizon, gap, active_within)
-    days = instants(dates, "dates", log.tz)
+    days = instants(dates, name, log.tz)
     if len(np.unique(days)) < len(days):
         raise ParameterError(f"dates holds {len(days) - len(np.unique(days))} dates twice. Give each once.")
-    days = days[usable(log, days, window, censored, "dates")]
+    days = days[usable(log, days, window, censored, name)]
     wanted = np.empty(0, dtype=np.bool_)
     if customers is not None:
         wanted = np.zeros(log.n_customers, dtype=np.bool_)

@@ -129,6 +129,8 @@ def fill_items(
                 sums[2, item] = 1.0
                 columns[filled] = item
                 filled += 1
+            if mode == 2 and len(cents) == 0 and np.isnan(money[position]):
+                continue  # as above
             if mode == 2 and pace == 0.0:
                 # Exact, as all sums of money: what was bought and taken back is nothing.
                 total = (wholes[item], sums[2, item] == 1.0, sums[0, item], sums[1, item])
