@@ -43,7 +43,7 @@ if instances():
         check(estimator)
 
 
-@pytest.mark.parametrize("check", own_checks())
+@pytest.mark.parametrize("check", list(own_checks()))
 def test_own(check):
     check()
 

@@ -106,6 +106,7 @@ def test_only_keeps_customers_and_the_end(table, kinds):
     assert held <= ({kinds} if isinstance(kinds, str) else set(kinds))
 
 
+@pytest.mark.filterwarnings("ignore:The behavior of DataFrame concatenation:FutureWarning")  # pandas 2, of empty frames
 @given(event_frames(kinds=False), event_frames(kinds=False, ids="int"), st.booleans())
 @settings(max_examples=35)
 def test_concat_is_one_load_with_a_column_of_kinds(one, other, is_swapped):

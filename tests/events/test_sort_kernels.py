@@ -23,7 +23,7 @@ def tables():
 ROLES = {"customer": "who", "time": "when", "value": "paid", "order": "order"}
 
 
-@pytest.mark.parametrize("table", tables(), ids=lambda table: f"{len(table['who'])} rows")
+@pytest.mark.parametrize("table", list(tables()), ids=lambda table: f"{len(table['who'])} rows")
 def test_plain_python_gives_the_same(table, monkeypatch):
     compiled = EventLog.from_frame(table, **ROLES)
     firsts = compiled._store.first_of_order
@@ -38,7 +38,7 @@ def test_plain_python_gives_the_same(table, monkeypatch):
     assert plain._store.first_of_order.tolist() == firsts.tolist()
 
 
-@pytest.mark.parametrize("table", tables(), ids=lambda table: f"{len(table['who'])} rows")
+@pytest.mark.parametrize("table", list(tables()), ids=lambda table: f"{len(table['who'])} rows")
 def test_as_pythons_sort(table):
     store = EventLog.from_frame(table, **ROLES)._store
     rows = sorted(zip(*(table[name].tolist() for name in ("who", "when", "order", "paid")), strict=True))

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import zoneinfo
 
 import numpy as np
 import pandas as pd
@@ -160,10 +159,14 @@ def test_ones_stand_in_for_money_only(purchases):
     np.testing.assert_array_equal(ones.to_frame()["amount_"], 1.0)
 
 
-@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame], ids=["pandas", "polars"])
-def test_ones_keep_the_clock_of_a_zone(make):
-    times = [dt.datetime(2024, 1, day, 3, tzinfo=zoneinfo.ZoneInfo("Asia/Shanghai")) for day in (1, 2)]
-    log = EventLog.from_frame(make({"who": [1, 2], "when": times}), customer="who", time="when")
+@pytest.mark.parametrize("kind", ["pandas", "polars"])
+def test_ones_keep_the_clock_of_a_zone(kind):
+    times = [dt.datetime(2024, 1, day, 3) for day in (1, 2)]
+    frame = pd.DataFrame({"who": [1, 2], "when": pd.DatetimeIndex(times).tz_localize("Asia/Shanghai")})
+    if kind == "polars":
+        zoned = pl.col("when").dt.replace_time_zone("Asia/Shanghai")
+        frame = pl.DataFrame({"who": [1, 2], "when": times}).with_columns(zoned)
+    log = EventLog.from_frame(frame, customer="who", time="when")
     ones = _write.with_ones(log)
     assert (ones.first_time, ones.last_time) == (log.first_time, log.last_time)
     assert log.first_time == np.datetime64("2024-01-01T03:00", "us")

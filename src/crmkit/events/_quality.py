@@ -24,8 +24,10 @@ def quality_rows(
     counts.append(("exact duplicate", n_repeats))
     if store.has_money:
         counts.append(("refund", n_refunds))
-        early = run_in_ranges(early_refunds, store.n_customers, store.pointers, store.roles) if n_refunds else [0]
-        counts.append(("refund before any purchase", int(sum(early)) if len(store.roles) else 0))
+        # Without roles every event is a purchase: refunds that were counted have been left out.
+        roles = store.roles
+        early = run_in_ranges(early_refunds, store.n_customers, store.pointers, roles) if len(roles) else [0]
+        counts.append(("refund before any purchase", int(sum(early))))
     if not end_is_given:
         counts.append(("last day ends early", _rows_of_short_last_day(store)))
     return tuple(counts)
