@@ -155,6 +155,17 @@ def test_weekly_repeat_purchases_as_published(data_folder, log):
     np.testing.assert_array_equal(found, table["cumulative_repeat_transactions"])
 
 
+def test_the_gaps_of_the_grocery_as_published(data_folder):
+    """The days up to 2006-12-31 are seen as of the midnight after, as CDNOW's up to 1997-09-30."""
+    events = pd.read_csv(data_folder / "grocery" / "grocery_elog.csv")
+    log = EventLog.from_frame(events, customer="cust", time="date", observed_until="2008-01-01")
+    X = log.snapshot("2007-01-01", horizon="364D")
+    found = X.summary(gaps=True)
+    assert (len(found), int(found["frequency"].sum()), int(found["frequency"].max())) == (1525, 5569, 61)
+    assert round(found["sum_log_gaps"].sum(), 4) == 5539.0483
+    assert int(X.future_purchases().sum()) == 3389
+
+
 def test_the_raw_layout_of_a_shop(data_folder):
     """Invoices of Online Retail as they are published: Latin-1, negative quantities, no customer."""
     clean = pd.read_csv(data_folder / "online_retail" / "online_retail_2010_2011.csv.gz", nrows=20_000)

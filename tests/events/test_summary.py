@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -11,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crmkit import EventLog
+from crmkit.events import purchases
 from crmkit.exceptions import ParameterError
 from crmkit.testing import event_frames
 
@@ -144,6 +147,90 @@ def test_other_kinds(plain_events, collapse, table, as_ofs, kinds):
     for event in events:
         event["purchase"] = event["kind"] in kinds and not event["refund"]
     check(EventLog.from_frame(frame, **options), events, as_ofs, collapse, kinds=kinds)
+
+
+def gaps_of(events, as_of, collapse):
+    """Microseconds from one purchase period to the next."""
+    periods = sorted(periods_of(events, as_of, collapse), reverse=True)
+    if collapse == "order":
+        times = [events[-position]["time"] for position in periods]
+        return [later - earlier for earlier, later in itertools.pairwise(times)]
+    return [(earlier - later) * LENGTH[collapse] for earlier, later in itertools.pairwise(periods)]
+
+
+@pytest.mark.parametrize("collapse", ["D", "W", "order", None])
+@given(event_frames(orders=True, max_customers=3), days, st.sampled_from(sorted(UNIT)))
+@settings(max_examples=35)
+def test_gaps(plain_events, collapse, table, as_ofs, unit):
+    frame, options = table
+    log = EventLog.from_frame(frame, **options)
+    X = rows_of(log, as_ofs)
+    events = plain_events(frame, options)
+    own = {who: [event for event in events if event["customer"] == who] for who in log.customers.tolist()}
+    rows = list(zip(X.customer_id.tolist(), X.as_of_us.tolist(), strict=True))
+    gaps = [gaps_of(own[who], when, collapse) for who, when in rows]
+    together = sum(0 in row for row in gaps)
+    if together:
+        with pytest.raises(ParameterError, match=rf"in {together} of {len(rows)} rows two orders .* Pass collapse='D'"):
+            X.summary(collapse=collapse, gaps=True)
+        return
+    found = X.summary(time_unit=unit, collapse=collapse, gaps=True)
+    plain = X.summary(time_unit=unit, collapse=collapse)
+    pd.testing.assert_frame_equal(found[plain.columns], plain, check_exact=True)
+    assert found.columns.tolist() == [*plain.columns, "sum_log_gaps"]
+    expected = [math.fsum(math.log(gap / UNIT[unit]) for gap in row) for row in gaps]
+    expected = np.where(plain["frequency"].isna(), np.nan, expected)
+    np.testing.assert_allclose(found["sum_log_gaps"], expected, rtol=1e-12, atol=1e-12)
+
+
+@given(event_frames(orders=True, max_customers=4), days)
+@settings(max_examples=25)
+def test_gaps_of_one_customer_are_those_of_the_full_log(table, as_ofs):
+    frame, options = table
+    log = EventLog.from_frame(frame, **options)
+    for log_of_dates in (log, log.only(options["purchases"]) if "kind" in options else log):
+        X = log_of_dates.snapshots(np.unique(np.array(as_ofs, dtype="M8[us]")), min_events=0, customers=log.customers)
+        swept = purchases(X, "D", gaps=True).log_gaps
+        assert purchases(X, "D").log_gaps is None
+        assert purchases(X, "D", gaps=True, full=False).log_gaps.tobytes() == swept.tobytes()
+        assert purchases(X[::-1], "D", gaps=True).log_gaps.tobytes() == swept[::-1].tobytes()
+        for row in range(len(X)):
+            assert purchases(X[row], "D", gaps=True).log_gaps[0].tobytes() == swept[row].tobytes()
+
+
+@pytest.mark.parametrize("length", [1, DAY, 7 * DAY, 3 * DAY + 5, np.int64(DAY)])
+@given(event_frames(orders=True), days)
+@settings(max_examples=15)
+def test_periods_of_any_length(plain_events, length, table, as_ofs):
+    frame, options = table
+    log = EventLog.from_frame(frame, **options)
+    X = rows_of(log, as_ofs)
+    found = purchases(X, length)
+    events = plain_events(frame, options)
+    for row, (who, when) in enumerate(zip(X.customer_id.tolist(), X.as_of_us.tolist(), strict=True)):
+        seen = [event for event in events if event["customer"] == who and event["time"] < when]
+        periods = {(when - event["time"] - 1) // length for event in seen if event["purchase"]}
+        assert found.periods[row] == len(periods)
+        if periods:
+            assert found.age[row] == max(periods) * length
+            assert found.idle[row] == min(periods) * length
+            assert found.since_last[row] == (min(periods) + 1) * length
+    if length in LENGTH.values() and length > 1:
+        named = purchases(X, "D" if length == DAY else "W")
+        for name in ("periods", "age", "idle", "since_last", "money", "repeat_money"):
+            np.testing.assert_array_equal(getattr(found, name), getattr(named, name))
+
+
+@pytest.mark.parametrize("length", [0, -5, True, 2.0, "month"])
+def test_lengths_that_are_refused(length):
+    log = log_of([(1, "2024-01-01", 1.0, 1)])
+    with pytest.raises(ParameterError, match=r"'collapse' parameter of purchases must be"):
+        purchases(log.snapshot(), length)
+
+
+def test_gaps_need_a_bool():
+    with pytest.raises(ParameterError, match=r"'gaps' parameter of Snapshots.summary must be a bool"):
+        log_of([(1, "2024-01-01", 1.0, 1)]).snapshot().summary(gaps="yes")
 
 
 @given(event_frames(orders=True), days)

@@ -23,20 +23,20 @@ def logs():
 @pytest.mark.parametrize("collapse", ["D", "W", "order", None])
 def test_plain_python_gives_the_same(logs, collapse, monkeypatch):
     rows = [log.snapshots(["2023-06-01", "2023-06-02", "2023-12-01"]) for log in logs]
-    compiled = [X.summary(collapse=collapse) for X in rows]
+    compiled = [X.summary(collapse=collapse, gaps=True) for X in rows]
     for name in ("summarize_periods", "summarize_orders", "sweep_periods", "date_blocks"):
         monkeypatch.setattr(_summary, name, getattr(_summary_kernels, name).py_func)
     for X, expected in zip(rows, compiled, strict=True):
         assert all(not getattr(X, name).flags.writeable for name in ("codes", "as_of_us", "stop"))
-        assert_identical(X.summary(collapse=collapse), expected)
+        assert_identical(X.summary(collapse=collapse, gaps=True), expected)
 
 
 def test_one_sweep_is_many_rows(logs, monkeypatch):
     for log in logs:
         X = log.only("order").snapshots(["2023-06-01", "2023-06-02", "2023-12-01"])
-        swept = X.summary()
+        swept = X.summary(gaps=True)
         monkeypatch.setattr(_summary, "_MOST_BLOCKS", 1)
-        assert_identical(X.summary(), swept)
+        assert_identical(X.summary(gaps=True), swept)
         monkeypatch.undo()
 
 

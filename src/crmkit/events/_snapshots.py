@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,11 +12,11 @@ from numpy.typing import NDArray
 from crmkit._durations import TIME_UNITS, duration_name, instant_name, time_unit_microseconds, to_microseconds
 from crmkit._frames import concat_columns, instant, make_frame, row_index
 from crmkit._numba import run_in_ranges
-from crmkit._validation import check_option
+from crmkit._validation import check_bool, check_option
 from crmkit.events._items import ItemTargets, item_matrix
 from crmkit.events._read import events_of_kinds
 from crmkit.events._store import plain, read_only
-from crmkit.events._summary import purchases
+from crmkit.events._summary import COLLAPSES, purchases
 from crmkit.events._target_kernels import count_periods, first_in_window, sum_money
 from crmkit.exceptions import ParameterError
 
@@ -244,7 +245,9 @@ class Snapshots:
 
     # -- what the rows see -----------------------------------------------------------------------
 
-    def summary(self, *, time_unit: str = "W", collapse: str | None = "D", kinds: Any = None) -> Any:
+    def summary(
+        self, *, time_unit: str = "W", collapse: str | None = "D", kinds: Any = None, gaps: bool = False
+    ) -> Any:
         """The four columns of the purchase models.
 
         Parameters
@@ -255,19 +258,30 @@ class Snapshots:
             What counts as one purchase: a day or week counted back from as_of, an order, an instant.
         kinds : str or list, default=None
             Kinds of events that count instead of purchases.
+        gaps : bool, default=False
+            Whether to add the column `sum_log_gaps`, which tells how regularly a customer buys.
 
         Returns
         -------
         frame of n rows
             ``frequency`` (purchase periods after the first), ``recency`` (first to last purchase),
             ``T`` (first purchase to as_of), ``monetary_value`` (mean money of the repeat periods,
-            refunds deducted; NaN for one-time buyers and in a log without money). All NaN for a row
-            without purchases.
+            refunds deducted; NaN for one-time buyers and in a log without money); with `gaps`
+            ``sum_log_gaps`` (over the repeat periods, the natural log of the time since the period
+            before, in `time_unit`; 0 for one-time buyers). All NaN for a row without purchases.
+
+        Raises
+        ------
+        ParameterError
+            If the log has no orders and ``collapse="order"``; with `gaps`, if two orders of a customer
+            begin at the same instant: the log of no time is minus infinity.
 
         Notes
         -----
         Days are counted back from as_of, so that ``0 <= recency <= T`` always; `T` is measured to the
-        start of the last day. This is the convention of Fader, Hardie & Lee (2005) for CDNOW.
+        start of the last day. This is the convention of Fader, Hardie & Lee (2005) for CDNOW. The sum of
+        log gaps is what purchase models with Erlang-k timing need beyond the other columns (Platzer &
+        Reutterer 2016, "Ticking away the moments").
 
         Examples
         --------
@@ -281,20 +295,22 @@ class Snapshots:
         18          1997-10-01        0.0     0.00  38.43             NaN
         """
         unit = time_unit_microseconds(time_unit)
-        seen = purchases(self, collapse, kinds)
+        check_option("collapse", collapse, COLLAPSES, "Snapshots.summary")
+        seen = purchases(self, collapse, kinds, gaps=check_bool("gaps", gaps, "Snapshots.summary"))
         none = seen.periods == 0
         frequency = np.where(none, np.nan, seen.periods - 1.0)
         repeats = np.where(frequency > 0, frequency, np.nan)
         # A log without money has no mean of it, rather than a mean of zero.
         money = seen.repeat_money / repeats if self.log.has_money else np.full(len(self), np.nan)
-        return self.make_frame(
-            {
-                "frequency": frequency,
-                "recency": np.where(none, np.nan, (seen.age - seen.idle) / unit),
-                "T": np.where(none, np.nan, seen.age / unit),
-                "monetary_value": money,
-            }
-        )
+        columns = {
+            "frequency": frequency,
+            "recency": np.where(none, np.nan, (seen.age - seen.idle) / unit),
+            "T": np.where(none, np.nan, seen.age / unit),
+            "monetary_value": money,
+        }
+        if seen.log_gaps is not None:
+            columns["sum_log_gaps"] = seen.log_gaps - frequency * math.log(unit / TIME_UNITS["D"])
+        return self.make_frame(columns)
 
     def interactions(
         self, interaction: Literal["count", "binary", "value"] = "count", halflife: Any = None, *, kinds: Any = None

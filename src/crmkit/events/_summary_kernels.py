@@ -8,9 +8,13 @@ customer and for the full log, and after a purchase and its refund exactly zero.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from crmkit._numba import kernel
+
+_DAY = 86_400_000_000.0
 
 
 @kernel
@@ -68,21 +72,25 @@ def summarize_periods(
 
     `out` receives, for each row: number of periods; microseconds from the end of the first and of
     the last period to as_of (0 for the period that ends at as_of); money of all periods and of all
-    but the first. Without periods the times are minus one length.
+    but the first; where it has a sixth line, the sum of the logs of the days between one period and
+    the next. Without periods the times are minus one length.
     """
+    gaps = len(out) > 5
     for row in range(start, stop):
         first, last = pointers[codes[row]], stops[row]
         as_of = as_ofs[row]
         periods, first_period, last_period = 0, np.int64(-1), np.int64(-1)
         total = (np.int64(0), True, 0.0, 0.0)
         repeat_total = (np.int64(0), True, 0.0, 0.0)
-        refunds = 0
+        refunds, log_gaps = 0, 0.0
         for position in range(first, last):
             if len(roles) > 0 and roles[position] != 1:
                 refunds += roles[position] == 2
                 continue
             period = (as_of - time[position] - 1) // length
             if period != last_period:
+                if gaps and periods > 0:
+                    log_gaps += math.log((last_period - period) * length / _DAY)
                 periods += 1
                 last_period = period
                 if first_period < 0:
@@ -109,6 +117,8 @@ def summarize_periods(
         out[2, row] = last_period * length
         out[3, row] = money_of(total)
         out[4, row] = money_of(repeat_total)
+        if gaps:
+            out[5, row] = log_gaps
 
 
 @kernel
@@ -143,6 +153,7 @@ def sweep_periods(
     first period is left out.
     """
     n_blocks = len(edges) - 1
+    gaps = len(out) > 5
     cursors = edges[:n_blocks].copy()
     for block in range(n_blocks):
         left, right = edges[block], edges[block + 1]
@@ -155,7 +166,7 @@ def sweep_periods(
         cursors[block] = left
     for customer in range(start, stop):
         position = pointers[customer]
-        periods, first_end, last_end = 0, np.int64(0), np.int64(0)
+        periods, first_end, last_end, log_gaps = 0, np.int64(0), np.int64(0), 0.0
         total = (np.int64(0), True, 0.0, 0.0)
         repeat_total = (np.int64(0), True, 0.0, 0.0)
         for block in range(n_blocks):
@@ -167,7 +178,10 @@ def sweep_periods(
             while position < stops[row]:
                 if len(roles) == 0 or roles[position] == 1:
                     if periods == 0 or time[position] >= last_end:
-                        last_end = as_of - (as_of - time[position] - 1) // length * length
+                        end = as_of - (as_of - time[position] - 1) // length * length
+                        if gaps and periods > 0:
+                            log_gaps += math.log((end - last_end) / _DAY)
+                        last_end = end
                         periods += 1
                         if periods == 1:
                             first_end = last_end
@@ -182,6 +196,8 @@ def sweep_periods(
             if full:
                 out[1, row] = as_of - first_end if periods > 0 else -length
                 out[4, row] = money_of(repeat_total)
+            if gaps:
+                out[5, row] = log_gaps
 
 
 @kernel
@@ -205,20 +221,25 @@ def summarize_orders(
 ):
     """Orders of each row: as `summarize_periods`, with an order's time being that of its first line.
 
-    The second and third entries are microseconds from the first and the last order to as_of.
+    The second and third entries are microseconds from the first and the last order to as_of. Orders
+    that begin at one instant have no time between them, whose log is minus infinity.
     """
+    gaps = len(out) > 5
     for row in range(start, stop):
         first, last = pointers[codes[row]], stops[row]
         orders, first_order, last_order = 0, np.int64(-1), np.int64(-1)
         total = (np.int64(0), True, 0.0, 0.0)
         repeat_total = (np.int64(0), True, 0.0, 0.0)
-        refunds = 0
+        refunds, log_gaps = 0, 0.0
         for position in range(first, last):
             if len(roles) > 0 and roles[position] != 1:
                 refunds += roles[position] == 2
                 continue
             order = first_of_order[position]
             if order == position:
+                if gaps and orders > 0:
+                    apart = time[position] - time[last_order]
+                    log_gaps += math.log(apart / _DAY) if apart > 0 else -np.inf
                 orders += 1
                 last_order = np.int64(position)
                 if first_order < 0:
@@ -243,3 +264,5 @@ def summarize_orders(
         out[2, row] = as_ofs[row] - time[last_order] if orders > 0 else -1
         out[3, row] = money_of(total)
         out[4, row] = money_of(repeat_total)
+        if gaps:
+            out[5, row] = log_gaps

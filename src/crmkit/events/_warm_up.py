@@ -62,7 +62,7 @@ def _use(log: EventLog) -> None:
 
 def _sum_up(log: EventLog) -> Any:
     rows = log.snapshots(["2024-02-01", "2024-03-01"], horizon="30D", active_within="90D")
-    purchases(rows, "D")
+    purchases(rows, "D", gaps=True)
     rows[:1].summary()
     rows.future_purchases()
     rows.future_value()
