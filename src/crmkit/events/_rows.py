@@ -11,9 +11,9 @@ from crmkit._durations import duration_name, instant_name, to_microseconds
 from crmkit._frames import factorize, instants, lookup_ids, read_columns, time_column
 from crmkit._numba import run_in_ranges
 from crmkit._validation import check_int, check_option
-from crmkit.events._read import events_of_kinds
 from crmkit.events._rows_kernels import find_edges, sweep_dates
 from crmkit.events._snapshots import Snapshots, Window
+from crmkit.events._tenure import contract_states
 from crmkit.exceptions import CensoredWindowError, EventDataError, ParameterError, UnknownCustomerError
 
 if TYPE_CHECKING:
@@ -105,10 +105,7 @@ def _states(log: EventLog, alive: Any) -> NDArray[np.int8]:
         raise ParameterError(
             f"alive={alive!r} must be a tuple (start kinds, end kinds), such as ('subscribe', 'cancel')."
         )
-    starts, ends = (events_of_kinds(log._store.kind, kinds, "alive") for kinds in alive)
-    if (starts & ends).any():
-        raise ParameterError(f"alive={alive!r} names a kind both as a start and as an end.")
-    return np.where(starts, np.int8(1), np.where(ends, np.int8(2), np.int8(0))).astype(np.int8)
+    return contract_states(log, alive[0], alive[1], ("alive", "alive"), f"alive={alive!r}")
 
 
 def rows_of_frame(

@@ -18,6 +18,7 @@ from crmkit.events._read import events_of_kinds
 from crmkit.events._store import plain, read_only
 from crmkit.events._summary import COLLAPSES, purchases
 from crmkit.events._target_kernels import count_periods, first_in_window, sum_money
+from crmkit.events._tenure import tenures
 from crmkit.exceptions import ParameterError
 
 if TYPE_CHECKING:
@@ -311,6 +312,51 @@ class Snapshots:
         if seen.log_gaps is not None:
             columns["sum_log_gaps"] = seen.log_gaps - frequency * math.log(unit / TIME_UNITS["D"])
         return self.make_frame(columns)
+
+    def tenure(self, start: Any, end: Any, period: Any) -> Any:
+        """How many renewals each customer's contract has survived: the columns of the contract models.
+
+        Parameters
+        ----------
+        start, end : str or list
+            Kinds of events that start a contract, and that end one.
+        period : duration
+            Time from one renewal to the next, for example ``"30D"`` or ``"365D"``.
+
+        Returns
+        -------
+        frame of n rows
+            ``periods`` (renewals survived) and ``ended`` (1, or 0 while the contract runs), of the
+            latest contract that began before as_of. NaN in a row that sees no start.
+
+        Notes
+        -----
+        The renewals of a contract that began at s are due at s + period, s + 2 period, and so on. One
+        is survived if it is due before the event that ends the contract or, while it runs, before
+        as_of: what happens at as_of is not seen yet. Of several ends after a start the first counts;
+        an end that comes before any start is ignored. A start while a contract runs begins a new one.
+        ``ended`` is 0 for exactly the customers that ``alive=(start, end)`` would keep: fit contract
+        models on all customers, not on these, who are the survivors.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from crmkit import EventLog
+        >>> events = pd.DataFrame({
+        ...     "who": [1, 1, 2, 3],
+        ...     "when": ["2024-01-01", "2024-03-10", "2024-01-20", "2024-02-01"],
+        ...     "what": ["join", "leave", "join", "visit"],
+        ... })
+        >>> log = EventLog.from_frame(events, customer="who", time="when", kind="what", purchases="join")
+        >>> log.snapshot("2024-03-11", min_events=0, customers=log.customers).tenure("join", "leave", "30D")
+                                periods  ended
+        customer_id as_of
+        1           2024-03-11      2.0    1.0
+        2           2024-03-11      1.0    0.0
+        3           2024-03-11      NaN    NaN
+        """
+        periods, ended = tenures(self, start, end, to_microseconds(period, "period"))
+        return self.make_frame({"periods": periods, "ended": ended})
 
     def interactions(
         self, interaction: Literal["count", "binary", "value"] = "count", halflife: Any = None, *, kinds: Any = None

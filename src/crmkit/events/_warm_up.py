@@ -56,6 +56,7 @@ def _use(log: EventLog) -> None:
     rows.future_items()
     rows.interactions(halflife="30D")
     rows.happens("visit")
+    rows.tenure("order", "visit", "30D")
     log.snapshot(alive=("order", "visit"), customers=log.customers[:5]).summary()
     log.snapshots_at({"customer": log.customers[:5], "as_of": ["2024-02-01"] * 5}, customer="customer", as_of="as_of")
 
