@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from crmkit.exceptions import ParameterError
-from crmkit.metrics import lift
+from crmkit.metrics import lift, normalised_gini
 
 
 def naive_lift(y, score, share):
@@ -123,3 +123,63 @@ def test_bad_options():
         lift([1, 0], [1, 2], sample_weight=[1, -1])
     with pytest.raises(ParameterError, match="not defined"):
         lift([1, 0], [1, 2], sample_weight=[0, 1])
+
+
+def naive_gini(y, score):
+    """The area over the diagonal of the curve of amounts, averaged over all orders of the rows."""
+    areas = []
+    for order in itertools.permutations(range(len(y))):
+        ranked = [y[row] for row in sorted(order, key=lambda row: -score[row])]
+        held = list(itertools.accumulate(ranked, initial=0))
+        areas.append(sum((a + b) / 2 for a, b in itertools.pairwise(held)) / len(y) - held[-1] / 2)
+    return sum(areas) / len(areas)
+
+
+amounts = st.lists(st.tuples(st.integers(-2, 5), st.integers(0, 3)), min_size=2, max_size=6).filter(
+    lambda pairs: len({y for y, _ in pairs}) > 1
+)
+
+
+@given(amounts)
+def test_gini_is_the_area_of_the_curve_over_the_best_area(pairs):
+    y, score = zip(*pairs, strict=True)
+    assert normalised_gini(y, score) == pytest.approx(naive_gini(y, score) / naive_gini(y, y), rel=1e-9, abs=1e-9)
+
+
+def test_gini_by_hand():
+    assert normalised_gini([0, 0, 10, 90], [1, 2, 3, 4]) == 1.0
+    assert normalised_gini([0, 0, 10, 90], [4, 3, 2, 1]) == -1.0
+    # Centred ranks are -1.5, -0.5, 0.5, 1.5: 90 * 1.5 + 10 * 0.5 = 140 at best, 90 * 0.5 + 10 * 1.5 = 60 here.
+    assert normalised_gini([0, 0, 10, 90], [1, 2, 4, 3]) == pytest.approx(60 / 140)
+
+
+@given(amounts)
+def test_gini_of_constant_scores_is_nothing(pairs):
+    y, _ = zip(*pairs, strict=True)
+    assert normalised_gini(y, [3.0] * len(y)) == pytest.approx(0, abs=1e-12)
+
+
+@given(many_rows.filter(lambda pairs: len({y for y, _ in pairs}) > 1))
+def test_gini_of_yes_and_no_is_that_of_the_auc(pairs):
+    y, score = np.array(pairs).T
+    above = (score[y == 1][:, None] > score[y == 0]).mean() + (score[y == 1][:, None] == score[y == 0]).mean() / 2
+    assert normalised_gini(y, score) == pytest.approx(2 * above - 1, abs=1e-12)
+
+
+@given(amounts, st.floats(0.1, 10))
+def test_gini_knows_no_unit(pairs, scale):
+    y, score = (np.array(column, dtype=float) for column in zip(*pairs, strict=True))
+    assert normalised_gini(scale * y, np.exp(score)) == pytest.approx(normalised_gini(y, score), abs=1e-12)
+
+
+@pytest.mark.parametrize("y", [[], [2.0, 2.0]])
+def test_gini_needs_amounts_that_differ(y):
+    with pytest.raises(ParameterError, match="'y_true' is the same in all rows"):
+        normalised_gini(y, y)
+
+
+def test_gini_names_what_is_wrong():
+    with pytest.raises(ParameterError, match="'y_score' parameter of normalised_gini must be of length 2"):
+        normalised_gini([1, 2], [1, 2, 3])
+    with pytest.raises(ParameterError, match="missing or infinite"):
+        normalised_gini([1, math.nan], [1, 2])

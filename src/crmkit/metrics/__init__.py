@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from crmkit.metrics._estimate import Estimate
 from crmkit.metrics._proportion import proportion
-from crmkit.metrics._ranking import lift
+from crmkit.metrics._ranking import lift, normalised_gini
 from crmkit.metrics._resampling import estimate
 
-__all__ = ["Estimate", "estimate", "lift", "proportion"]
+__all__ = ["Estimate", "estimate", "lift", "normalised_gini", "proportion"]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from crmkit._validation import check_float, check_vector
 from crmkit.exceptions import ParameterError
 
-__all__ = ["lift"]
+__all__ = ["lift", "normalised_gini"]
 
 
 def lift(y_true: ArrayLike, y_score: ArrayLike, *, share: float = 0.1, sample_weight: ArrayLike | None = None) -> float:
@@ -43,6 +43,7 @@ def lift(y_true: ArrayLike, y_score: ArrayLike, *, share: float = 0.1, sample_we
     See Also
     --------
     estimate : Gives the lift an interval: ``estimate(lift, y, score, groups=customer)``.
+    normalised_gini : Looks at the order of all rows, of amounts as well.
     sklearn.metrics.roc_auc_score : Looks at the order of all rows, not at the head of the list.
 
     Notes
@@ -93,3 +94,82 @@ def lift(y_true: ArrayLike, y_score: ArrayLike, *, share: float = 0.1, sample_we
     held = np.concatenate(([0.0], np.cumsum(amount[order])[last]))
     cut = share * picked[-1]
     return float(np.interp(cut, picked, held) / cut / (held[-1] / picked[-1]))
+
+
+def normalised_gini(y_true: ArrayLike, y_score: ArrayLike) -> float:
+    r"""Compare the order of the scores with the best and with a blind one, over the whole list.
+
+    1 where the scores put the amounts in their own order, 0 on average for blind scores, -1 for the
+    reverse order. It answers "how well do we know who will spend much" when amounts, not yes and no,
+    are to be ranked.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n,)
+        What happened: amounts such as later sales. They may be negative, as where refunds exceed
+        purchases.
+    y_score : array-like of shape (n,)
+        The scores, higher for those expected to have larger amounts. Only their order counts.
+
+    Returns
+    -------
+    float
+        From -1 to 1.
+
+    Raises
+    ------
+    crmkit.exceptions.ParameterError
+        If the arrays differ in length or hold missing or infinite values, or if `y_true` is the same
+        in all rows: no order is better than another then.
+
+    See Also
+    --------
+    lift : Looks at the head of the list alone.
+    estimate : Gives it an interval: ``estimate(normalised_gini, y, score, groups=customer)``.
+
+    Notes
+    -----
+    Sort rows by descending score and draw the share of the amounts against the share of the rows. The
+    area between this curve and the diagonal, divided by the same area with rows sorted by `y_true`
+    itself, is the normalised Gini coefficient [1]_:
+
+    .. math:: \frac{\sum_i y_i \, (r_i - \bar r)}{\sum_i y_i \, (q_i - \bar q)},
+
+    where :math:`r_i` are the ascending ranks of the scores and :math:`q_i` those of the amounts. Rows
+    with equal scores share the mean of their ranks, so the result is the mean over all orders of tied
+    rows, and scores that are all equal have 0. With amounts of 0 and 1 it is ``2 * AUC - 1``.
+
+    It is blind to the level: predictions that are all ten times too high have the same value. Look at
+    the total beside it. One huge amount can decide it, which its interval shows.
+
+    References
+    ----------
+    .. [1] E. W. Frees, G. Meyers and A. D. Cummings (2011). "Summarizing insurance scores using a Gini
+       index". Journal of the American Statistical Association 106(495), 1085-1098.
+       :doi:`10.1198/jasa.2011.tm10506`
+
+    Examples
+    --------
+    >>> from crmkit.metrics import normalised_gini
+    >>> spent = [0.0, 0.0, 10.0, 90.0]
+    >>> normalised_gini(spent, [1, 2, 3, 4])
+    1.0
+    >>> round(normalised_gini(spent, [2, 1, 4, 3]), 3)
+    0.429
+    >>> normalised_gini(spent, [5, 5, 5, 5])
+    0.0
+    """
+    true = check_vector("y_true", y_true, np.float64, "normalised_gini")
+    score = check_vector("y_score", y_score, np.float64, "normalised_gini", n=len(true))
+    if len(true) == 0 or true.min() == true.max():
+        raise ParameterError(
+            "The normalised Gini coefficient is not defined: 'y_true' is the same in all rows, so that no order of "
+            "them is better than another."
+        )
+    return float(true @ _centred_ranks(score) / (true @ _centred_ranks(true)))
+
+
+def _centred_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Ascending ranks less their mean; equal values share the mean of theirs."""
+    _, level, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts + len(values)) / 2)[level]
