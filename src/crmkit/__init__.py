@@ -10,7 +10,7 @@ neither numpy nor pandas, numba or scikit-learn.
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from crmkit import datasets, events, exceptions, features, metrics, model_selection, plotting, report, testing
+    from crmkit import datasets, events, exceptions, features, metrics, model_selection, plotting, report, testing, value
     from crmkit.events import EventLog
     from crmkit.features import RFMTransformer
 
@@ -27,6 +27,7 @@ _ROOMS = frozenset(
         "plotting",
         "report",
         "testing",
+        "value",
     }
 )
 _FLAGSHIPS = {"EventLog": "crmkit.events", "RFMTransformer": "crmkit.features"}
@@ -44,6 +45,7 @@ __all__ = [
     "plotting",
     "report",
     "testing",
+    "value",
 ]
 
 if not TYPE_CHECKING:  # a type checker that saw these would accept every misspelt name

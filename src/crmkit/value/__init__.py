@@ -1,0 +1,23 @@
+"""Customer lifetime value: what customers will buy and bring, for how long, and how sure that is.
+
+Purchase models for shops, where nobody says goodbye, and contract models for subscriptions; models
+of spend; and the cash-flow formulas that turn payments into a value of today.
+"""
+
+from crmkit.value._cash_flow import (
+    acquisition_cost,
+    cumulative_value,
+    discounted_value,
+    ltv_to_cac,
+    payback_periods,
+    single_event_value,
+)
+
+__all__ = [
+    "acquisition_cost",
+    "cumulative_value",
+    "discounted_value",
+    "ltv_to_cac",
+    "payback_periods",
+    "single_event_value",
+]
