@@ -10,7 +10,18 @@ neither numpy nor pandas, numba or scikit-learn.
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from crmkit import datasets, events, exceptions, features, metrics, model_selection, plotting, report, testing, value
+    from crmkit import (
+        datasets,
+        events,
+        exceptions,
+        features,
+        metrics,
+        model_selection,
+        plotting,
+        report,
+        testing,
+        value,
+    )
     from crmkit.events import EventLog
     from crmkit.features import RFMTransformer
 
