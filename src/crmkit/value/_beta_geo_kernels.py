@@ -1,0 +1,443 @@
+"""Kernels of the BG/NBD family: BG/NBD and MBG/NBD, with Erlang-k times between purchases.
+
+While alive a customer buys at times whose gaps are the sum of k exponentials of rate lambda; lambda
+follows Gamma(r, alpha) over the customers. After each repeat purchase, and in the modified model
+(``at_zero = 1``) after the first one too, the customer drops out with probability p ~ Beta(a, b).
+With R = r + k x, A = alpha + T, c = b + x + at_zero the likelihood of a row is
+
+    G(R)/G(r) alpha^r B(a, c)/B(a, b) A^-R { sum_j (R)_j/j! u^j  +  a/(c - 1) (A/(alpha + t_x))^R }
+
+with u = (T - t_x)/A and j = 0 ... k - 1 the phases passed since the last purchase: the first term is
+that of being alive, the second that of having dropped out at t_x, which needs x > 0 or at_zero
+(Platzer & Reutterer 2016; Fader, Hardie & Lee 2005, eq. 6, for k = 1). Every term is positive.
+
+`parameters` is (r, alpha, a, b). Given that the customer lives, lambda ~ Gamma(R + j, A) in phase j
+and p ~ Beta(a, c), independently; predictions are sums over the phases passed within the horizon.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from crmkit._numba import kernel
+from crmkit.value._special_kernels import digamma, log_add, log_beta, log_gamma_ratio, negative_binomial_tail
+
+#: Rows whose log-likelihoods are added up before the sums are: fixed, so that any number of threads
+#: gives the same bits.
+BLOCK = 4096
+
+# Sums over purchases are taken term by term up to here. What lies beyond is an integral over p for k = 1
+# (10 us; a term takes 10 ns), else one over the number of purchases, exact to 1e-11 where terms change
+# as slowly as they do there.
+_TERMS = 512
+_TERMS_OF_PHASES = 16_384
+
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
+_NODES, _WEIGHTS = 0.5 * (_NODES + 1.0), 0.5 * _WEIGHTS
+
+
+@kernel
+def _phases(R, u, k):
+    """Sum over the phases j < k of (R)_j / j! u^j, and its derivatives by R and by log u."""
+    total, by_R, by_u = 1.0, 0.0, 0.0
+    term, slope = 1.0, 0.0
+    for j in range(1, k):
+        slope += 1.0 / (R + j - 1.0)
+        term *= (R + j - 1.0) * u / j
+        total += term
+        by_R += term * slope
+        by_u += term * j
+    return total, by_R, by_u
+
+
+@kernel
+def _log_odds_of_death(x, t_x, T, r, alpha, a, b, k, at_zero):
+    """Log of the second term of the likelihood over the first factor of the sum."""
+    if x == 0.0 and at_zero == 0:
+        return -np.inf
+    R = r + k * x
+    return math.log(a) - math.log(b + x + at_zero - 1.0) + R * math.log1p((T - t_x) / (alpha + t_x))
+
+
+@kernel
+def log_likelihood(start, stop, x, t_x, T, parameters, k, at_zero, out):
+    """Log-likelihood of each row, without the factor of the gaps, which no parameter enters."""
+    r, alpha, a, b = parameters[0], parameters[1], parameters[2], parameters[3]
+    for row in range(start, stop):
+        R, n = r + k * x[row], x[row] + at_zero
+        alive = math.log(_phases(R, (T[row] - t_x[row]) / (alpha + T[row]), k)[0])
+        dead = _log_odds_of_death(x[row], t_x[row], T[row], r, alpha, a, b, k, at_zero)
+        out[row] = (
+            log_gamma_ratio(r, k * x[row])
+            - k * x[row] * math.log(alpha + T[row])
+            - r * math.log1p(T[row] / alpha)
+            + log_gamma_ratio(b, n)
+            - log_gamma_ratio(a + b, n)
+            + log_add(alive, dead)
+        )
+
+
+@kernel
+def sums(start, stop, x, t_x, T, weight, parameters, k, at_zero, out):
+    """Weighted log-likelihood of each block of rows and its gradient by the logarithms of the parameters.
+
+    Rows come ordered by x: what depends on x alone is worked out when it changes.
+    """
+    r, alpha, a, b = parameters[0], parameters[1], parameters[2], parameters[3]
+    for block in range(start, stop):
+        seen = -1.0
+        value, by_r, by_alpha, by_a, by_b = 0.0, 0.0, 0.0, 0.0, 0.0
+        gammas, psi_r, psi_b, psi_ab = 0.0, 0.0, 0.0, 0.0
+        for row in range(block * BLOCK, min((block + 1) * BLOCK, len(x))):
+            n = x[row] + at_zero
+            R = r + k * x[row]
+            c = b + n
+            if x[row] != seen:
+                seen = x[row]
+                gammas = log_gamma_ratio(r, k * seen) + log_gamma_ratio(b, n) - log_gamma_ratio(a + b, n)
+                psi_r = digamma(R) - digamma(r)
+                psi_b = digamma(c) - digamma(b)
+                psi_ab = digamma(a + b) - digamma(a + c)
+            A = alpha + T[row]
+            gap = T[row] - t_x[row]
+            log_A = math.log(A)
+            log_u = math.log1p(T[row] / alpha)
+            phases, phases_R, phases_u = 1.0, 0.0, 0.0
+            if k > 1:
+                phases, phases_R, phases_u = _phases(R, gap / A, k)
+            dead, stretch = 0.0, 0.0
+            top = math.log(phases) if k > 1 else 0.0
+            if n > 0.0:
+                stretch = math.log1p(gap / (alpha + t_x[row]))
+                odds = math.log(a) - math.log(c - 1.0) + R * stretch
+                whole = log_add(top, odds)
+                dead = math.exp(odds - whole)
+                top = whole
+            alive = 1.0 - dead
+            w = weight[row]
+            value += w * (gammas - k * x[row] * log_A - r * log_u + top)
+            by_r += w * (psi_r - log_u + alive * phases_R / phases + dead * stretch)
+            by_alpha += w * (
+                r * T[row] / (alpha * A)
+                - k * x[row] / A
+                - alive * phases_u / (phases * A)
+                - dead * R * gap / (A * (alpha + t_x[row]))
+            )
+            by_a += w * (psi_ab + dead / a)
+            by_b += w * (psi_b + psi_ab - (dead / (c - 1.0) if n > 0.0 else 0.0))
+        out[block, 0] = value
+        out[block, 1] = by_r * r
+        out[block, 2] = by_alpha * alpha
+        out[block, 3] = by_a * a
+        out[block, 4] = by_b * b
+
+
+@kernel
+def _alive(x, t_x, T, r, alpha, a, b, k, at_zero):
+    """P(alive at T) of a row."""
+    dead = _log_odds_of_death(x, t_x, T, r, alpha, a, b, k, at_zero)
+    if dead == -np.inf:
+        return 1.0
+    phases = math.log(_phases(r + k * x, (T - t_x) / (alpha + T), k)[0])
+    return math.exp(phases - log_add(phases, dead))
+
+
+@kernel
+def _survival(a, c, m):
+    """E[(1 - p)^m] for p ~ Beta(a, c)."""
+    return math.exp(log_gamma_ratio(c, m) - log_gamma_ratio(a + c, m))
+
+
+@kernel
+def _phases_between(R, odds, first, last):
+    """P(first <= N <= last) of a negative binomial count N, as a sum of its terms; real `first`."""
+    log_term = (
+        -log_beta(R, first) - math.log(first) - R * math.log1p(odds) - first * math.log1p(1.0 / odds)
+        if first > 0.0
+        else -R * math.log1p(odds)
+    )
+    term = math.exp(log_term)
+    total, x, n = 0.0, odds / (1.0 + odds), first
+    while n <= last:
+        total += term
+        term *= (R + n) / (n + 1.0) * x
+        n += 1.0
+    return total
+
+
+@kernel
+def _living_on(R, odds, a, c, k, j, future):
+    """What a living customer in phase j will do: N more phases pass, M = (N + j) // k purchases if nothing ends.
+
+    For ``future = 0`` the expected purchases before dropping out, E sum_{m=1}^M (1-p)^(m-1); for
+    ``future = 1`` the chance to outlive them, E (1-p)^M. N is negative binomial: a Poisson count whose
+    mean is `odds` times a Gamma(R) variate; p ~ Beta(a, c).
+    """
+    if odds == 0.0:
+        return 0.0 if future == 0 else 1.0
+    mean = R * odds
+    # N lies within nine standard deviations and forty e-folds of its geometric tail.
+    highest = mean + 9.0 * math.sqrt(mean * (1.0 + odds)) + 40.0 * (1.0 + odds) + k
+    if k == 1 and highest > _TERMS:
+        return _mean_over_p(R, odds, a, c, future, 0.0)
+    return _sum_over_phases(R, odds, a, c, k, j, future, highest)
+
+
+@kernel
+def _sum_over_phases(R, odds, a, c, k, j, future, highest):
+    """`_living_on`, phase by phase."""
+    x, mean = odds / (1.0 + odds), R * odds
+    last = int(min(highest, k * _TERMS_OF_PHASES - j - 1.0))  # the end of a purchase's phases
+    # Terms may be below all floats before they grow: they are kept times exp(-offset).
+    offset = -R * math.log1p(odds)
+    term, total = 1.0, 0.0
+    survives, expected, bought, left = 1.0, 0.0, 0, k - j
+    n = 0
+    while n <= last:
+        total += term * (expected if future == 0 else survives)
+        term *= (R + n) / (n + 1.0) * x
+        n += 1
+        left -= 1
+        if left == 0:
+            left = k
+            expected += survives
+            survives *= (c + bought) / (a + c + bought)
+            bought += 1
+        if term > 1e250:
+            term *= 1e-250
+            total *= 1e-250
+            offset += 575.6462732485115
+        if n > mean and term * (bought + 1.0) < 1e-18 * total:
+            return total * math.exp(offset)
+    total *= math.exp(offset)
+    if n > highest:
+        return total
+    if future == 0:
+        total += expected * negative_binomial_tail(float(n), R, odds)
+    # From the next purchase on the sum is an integral, on panels that grow with the count but do not
+    # outgrow the spread of N.
+    low = bought + 0.5 - future
+    spread = 2.0 * math.sqrt(mean * (1.0 + odds)) / k
+    while True:
+        width, part = min(0.5 * low, spread), 0.0
+        for node in range(len(_NODES)):
+            part += width * _WEIGHTS[node] * _far_term(R, odds, a, c, k, j, future, low + width * _NODES[node])
+        total += part
+        low += width
+        if (part < 1e-17 * total and low * k > mean) or low > 1e300:
+            return total
+
+
+@kernel
+def _far_term(R, odds, a, c, k, j, future, m):
+    """Term m of the sums over purchases, for real m."""
+    if future == 0:
+        return _survival(a, c, m - 1.0) * negative_binomial_tail(m * k - j, R, odds)
+    return _survival(a, c, m) * _phases_between(R, odds, m * k - j, m * k - j + k - 0.5)
+
+
+@kernel
+def _log_of_p(R, odds, future, scaled_rate, p):
+    """Log of what a customer with chance p will do; see `_mean_over_p`."""
+    if future == 0:
+        return math.log(-math.expm1(-R * math.log1p(p * odds))) - math.log(p)
+    if future == 1:
+        return -R * math.log1p(p * odds)
+    return math.log(_discounted_rate(R, scaled_rate, p))
+
+
+@kernel
+def _mean_over_p(R, odds, a, c, future, scaled_rate):
+    """Mean over p ~ Beta(a, c) of what `_living_on` sums, for k = 1; for ``future = 2`` of `_discounted_rate`.
+
+    The trapezoid rule in logit p: the integrand is analytic and its tails are geometric, so the rule
+    converges faster than any power of its step and the tails are closed by their ratio.
+    """
+    centre = _mode_of_logit(R, odds, a, c, future)
+    p = 1.0 / (1.0 + math.exp(-centre))
+    h = min(0.3, 0.6 / math.sqrt(1e-300 + (a + c + R) * p * (1.0 - p)))
+    log_norm = log_beta(a, c)
+    total = 0.0
+    for side in range(2):
+        step = h if side == 0 else -h
+        v = centre if side == 0 else centre - h
+        before, ratio_before = 0.0, -1.0
+        for _ in range(200_000):
+            # Both p and 1 - p without a difference.
+            log_p = -math.log1p(math.exp(-v)) if v > -700.0 else v
+            log_q = -math.log1p(math.exp(v)) if v < 700.0 else -v
+            p = math.exp(log_p)
+            if p < 1e-290:
+                break
+            value = math.exp(a * log_p + c * log_q - log_norm + _log_of_p(R, odds, future, scaled_rate, p))
+            total += value
+            ratio = value / before if before > 0.0 else -1.0
+            if ratio < 1.0 and value < 1e-18 * total:
+                break
+            if 0.0 < ratio < 1.0 and abs(ratio - ratio_before) < 1e-15 * (2.0 - ratio) and abs(v) > 30.0:
+                total += value * ratio / (1.0 - ratio)
+                break
+            before, ratio_before = value, ratio
+            v += step
+    return total * h
+
+
+@kernel
+def _mode_of_logit(R, odds, a, c, future):
+    """Where the integrand over logit p is largest, or near it."""
+    low, high = -690.0, 690.0
+    for _ in range(60):
+        v = 0.5 * (low + high)
+        p, q = 1.0 / (1.0 + math.exp(-v)), 1.0 / (1.0 + math.exp(v))
+        slope = a * q - c * p
+        if future == 1:
+            slope -= R * odds * p * q / (1.0 + p * odds)
+        if slope > 0.0:
+            low = v
+        else:
+            high = v
+    return 0.5 * (low + high)
+
+
+@kernel
+def _discounted_rate(R, scaled_rate, p):
+    """int_0^inf e^(-z s) R (1 + p s)^-(R+1) ds for z = `scaled_rate`: purchases for ever, discounted.
+
+    It is (R/p) e^w E_{R+1}(w) at w = z/p, by the continued fraction of the exponential integral (DLMF
+    8.19.17) or, where that is slow, on doubling panels.
+    """
+    w, n = scaled_rate / p, R + 1.0
+    if w > 0.1:
+        lentz = w + n
+        c, d = 1e300, 1.0 / lentz
+        value = d
+        for i in range(1, 10_000):
+            step = -i * (n - 1.0 + i)
+            lentz += 2.0
+            d = 1.0 / (step * d + lentz)
+            c = lentz + step / c
+            value *= c * d
+            if abs(c * d - 1.0) < 1e-16:
+                break
+        return R / p * value
+    low, width, total = 0.0, min(1.0, 2.0 / n), 0.0
+    while True:
+        part = 0.0
+        for node in range(len(_NODES)):
+            s = low + width * _NODES[node]
+            part += _WEIGHTS[node] * math.exp(-w * s - n * math.log1p(s))
+        total += part * width
+        low += width
+        width = low
+        if part * width < 1e-17 * total:
+            return R / p * total
+
+
+@kernel
+def alive(start, stop, x, t_x, T, parameters, k, at_zero, after, out):
+    """P(alive at T + after) of each row."""
+    r, alpha, a, b = parameters[0], parameters[1], parameters[2], parameters[3]
+    for row in range(start, stop):
+        now = _alive(x[row], t_x[row], T[row], r, alpha, a, b, k, at_zero)
+        if after > 0.0:
+            now *= _over_phases(x[row], t_x[row], T[row], r, alpha, a, b, k, at_zero, after, 1)
+        out[row] = now
+
+
+@kernel
+def _over_phases(x, t_x, T, r, alpha, a, b, k, at_zero, horizon, future):
+    """`_living_on` of a living customer, averaged over the phases that may have passed since t_x."""
+    R, A, c = r + k * x, alpha + T, b + x + at_zero
+    odds = horizon / A
+    if k == 1:
+        return _living_on(R, odds, a, c, 1, 0, future)
+    u = (T - t_x) / A
+    term, weight, total = 1.0, 0.0, 0.0
+    for j in range(k):
+        if j > 0:
+            term *= (R + j - 1.0) * u / j
+        weight += term
+        if term > 0.0:
+            total += term * _living_on(R + j, odds, a, c, k, j, future)
+    return total / weight
+
+
+@kernel
+def expected(start, stop, x, t_x, T, parameters, k, at_zero, horizon, out):
+    """Expected purchases of each row in (T, T + horizon]."""
+    r, alpha, a, b = parameters[0], parameters[1], parameters[2], parameters[3]
+    for row in range(start, stop):
+        now = _alive(x[row], t_x[row], T[row], r, alpha, a, b, k, at_zero)
+        out[row] = now * _over_phases(x[row], t_x[row], T[row], r, alpha, a, b, k, at_zero, horizon, 0)
+
+
+@kernel
+def discounted(start, stop, x, t_x, T, parameters, k, at_zero, horizon, delta, out):
+    """Expected sum of e^(-delta s) over the purchases of each row at T + s, s <= horizon (or infinity).
+
+    With E(s) the purchases expected until T + s it is e^(-delta h) E(h) + delta int_0^h e^(-delta s) E(s) ds:
+    positive throughout. For k = 1 and an infinite horizon the integral over s is a known function.
+    """
+    r, alpha, a, b = parameters[0], parameters[1], parameters[2], parameters[3]
+    for row in range(start, stop):
+        R, A, c = r + k * x[row], alpha + T[row], b + x[row] + at_zero
+        now = _alive(x[row], t_x[row], T[row], r, alpha, a, b, k, at_zero)
+        if horizon == np.inf and k == 1:
+            out[row] = now * _mean_over_p(R, 0.0, a, c, 2, delta * A)
+            continue
+        end = min(horizon, 45.0 / delta)
+        total = math.exp(-delta * end) * _over_phases(x[row], t_x[row], T[row], r, alpha, a, b, k, at_zero, end, 0)
+        low, width = 0.0, A * min(1.0, 4.0 / (R * a / (a + c) + 1.0))
+        while low < end:
+            high = min(low + min(width, 4.0 / delta), end)
+            for node in range(len(_NODES)):
+                s = low + (high - low) * _NODES[node]
+                seen = _over_phases(x[row], t_x[row], T[row], r, alpha, a, b, k, at_zero, s, 0)
+                total += (high - low) * _WEIGHTS[node] * delta * math.exp(-delta * s) * seen
+            low = high
+            width = max(width, 2.0 * low)
+        out[row] = now * total
+
+
+@kernel
+def count_probability(start, stop, x, t_x, T, parameters, k, at_zero, n, horizon, out):
+    """P(n purchases of each row in (T, T + horizon])."""
+    r, alpha, a, b = parameters[0], parameters[1], parameters[2], parameters[3]
+    for row in range(start, stop):
+        R, A, c = r + k * x[row], alpha + T[row], b + x[row] + at_zero
+        u, odds = (T[row] - t_x[row]) / A, horizon / A
+        term, weight, total = 1.0, 0.0, 0.0
+        for j in range(k):
+            if j > 0:
+                term *= (R + j - 1.0) * u / j
+            weight += term
+            if term == 0.0:
+                continue
+            if n == 0:
+                part = _phases_between(R + j, odds, 0.0, k - j - 0.5)
+            else:
+                first = float(n * k - j)
+                part = _survival(a, c, float(n)) * _phases_between(R + j, odds, first, first + k - 0.5)
+                dies = _survival(a, c, n - 1.0) * a / (a + c + n - 1.0)
+                part += dies * negative_binomial_tail(first, R + j, odds)
+            total += term * part
+        now = _alive(x[row], t_x[row], T[row], r, alpha, a, b, k, at_zero)
+        out[row] = now * total / weight
+        if n == 0:
+            dead = _log_odds_of_death(x[row], t_x[row], T[row], r, alpha, a, b, k, at_zero)
+            if dead > -np.inf:
+                out[row] += math.exp(dead - log_add(math.log(_phases(R, u, k)[0]), dead))
+
+
+@kernel
+def rates(start, stop, x, t_x, T, parameters, k, at_zero, purchase_rate, dropout_probability):
+    """Posterior means of each row's own lambda / k and p, over its being alive or not."""
+    r, alpha, a, b = parameters[0], parameters[1], parameters[2], parameters[3]
+    for row in range(start, stop):
+        R, A, c = r + k * x[row], alpha + T[row], b + x[row] + at_zero
+        total, _, phases = _phases(R, (T[row] - t_x[row]) / A, k)
+        now = _alive(x[row], t_x[row], T[row], r, alpha, a, b, k, at_zero)
+        purchase_rate[row] = (now * (R + phases / total) / A + (1.0 - now) * R / (alpha + t_x[row])) / k
+        dropout_probability[row] = (now * a + (1.0 - now) * (a + 1.0)) / (a + c)
