@@ -12,7 +12,8 @@
 
     UserWarning
     └── CrmkitWarning
-        └── FewLevelsWarning                                 fewer distinct levels than bins asked for
+        ├── FewLevelsWarning                                 fewer distinct levels than bins asked for
+        └── SpendWarning                                     money that a model of spend does not suit
 
 Each class also inherits from the built-in error it specialises, so ``except ValueError`` keeps
 working for callers who do not import crmkit's names.
@@ -33,6 +34,7 @@ __all__ = [
     "FewLevelsWarning",
     "InvalidRows",
     "ParameterError",
+    "SpendWarning",
     "UnknownCustomerError",
 ]
 
@@ -161,3 +163,7 @@ class CrmkitWarning(UserWarning):
 
 class FewLevelsWarning(CrmkitWarning):
     """A column has fewer distinct levels than the bins asked for."""
+
+
+class SpendWarning(CrmkitWarning):
+    """Money that a model of spend does not suit: none, refunds, or more of it the more often somebody buys."""
