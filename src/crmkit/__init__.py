@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from crmkit import (
+        cohorts,
         datasets,
         events,
         exceptions,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 # `__all__` and one import above; tests/test_public_api.py sees to it that the three agree.
 _ROOMS = frozenset(
     {
+        "cohorts",
         "datasets",
         "events",
         "exceptions",
@@ -47,6 +49,7 @@ __all__ = [
     "EventLog",
     "RFMTransformer",
     "__version__",
+    "cohorts",
     "datasets",
     "events",
     "exceptions",
