@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import inspect
 import io
 import pickle
 import tempfile
@@ -25,7 +26,25 @@ from crmkit.testing._sameness import assert_identical
 from crmkit.testing._sample import other_futures, rows_upon, sample_snapshots, shuffled
 
 #: Methods whose output has one row for each row of X.
-METHODS: Final = ("transform", "predict", "predict_proba", "decision_function", "predict_interval", "segment")
+METHODS: Final = (
+    "transform",
+    "predict",
+    "predict_proba",
+    "decision_function",
+    "predict_interval",
+    "predict_components",
+    "segment",
+    "expected_purchases",
+    "expected_spend",
+    "alive_probability",
+    "survival_probability",
+    "purchase_count_probability",
+    "residual_purchases",
+    "customer_rates",
+)
+
+#: What the methods are given for the parameters that have no default, or would be drawn anew each time.
+_ARGUMENTS: Final[dict[str, Any]] = {"horizon": "30D", "n": 1, "delta": 0.01, "random_state": 0, "n_draws": 100}
 
 
 class _Rubbish:
@@ -86,7 +105,12 @@ def _outputs(fitted: Any, X: Any) -> dict[str, Any]:
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return {name: getattr(fitted, name)(X) for name in methods}
+        return {name: _called(getattr(fitted, name), X) for name in methods}
+
+
+def _called(method: Any, X: Any) -> Any:
+    parameters = inspect.signature(method).parameters
+    return method(X, **{name: value for name, value in _ARGUMENTS.items() if name in parameters})
 
 
 def _name(estimator: Any) -> str:
@@ -490,7 +514,7 @@ def check_other_input(estimator: Any, X: Any = None, y: Any = None) -> None:
         if not hasattr(fitted, method):
             continue
         try:
-            getattr(fitted, method)(other)
+            _called(getattr(fitted, method), other)
         except (ValueError, TypeError) as error:
             if "Snapshots" not in str(error):
                 raise AssertionError(

@@ -4,6 +4,7 @@ Purchase models for shops, where nobody says goodbye, and contract models for su
 of spend; and the cash-flow formulas that turn payments into a value of today.
 """
 
+from crmkit.value._beta_geo import BetaGeoNBD, ModifiedBetaGeoNBD
 from crmkit.value._cash_flow import (
     acquisition_cost,
     cumulative_value,
@@ -12,8 +13,14 @@ from crmkit.value._cash_flow import (
     payback_periods,
     single_event_value,
 )
+from crmkit.value._gamma_gamma import GammaGamma
+from crmkit.value._posterior import Posterior
 
 __all__ = [
+    "BetaGeoNBD",
+    "GammaGamma",
+    "ModifiedBetaGeoNBD",
+    "Posterior",
     "acquisition_cost",
     "cumulative_value",
     "discounted_value",

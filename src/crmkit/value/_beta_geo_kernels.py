@@ -22,6 +22,7 @@ import math
 import numpy as np
 
 from crmkit._numba import kernel
+from crmkit.value._random_kernels import beta, exponential, gamma, uniform
 from crmkit.value._special_kernels import digamma, log_add, log_beta, log_gamma_ratio, negative_binomial_tail
 
 #: Rows whose log-likelihoods are added up before the sums are: fixed, so that any number of threads
@@ -441,3 +442,85 @@ def rates(start, stop, x, t_x, T, parameters, k, at_zero, purchase_rate, dropout
         now = _alive(x[row], t_x[row], T[row], r, alpha, a, b, k, at_zero)
         purchase_rate[row] = (now * (R + phases / total) / A + (1.0 - now) * R / (alpha + t_x[row])) / k
         dropout_probability[row] = (now * a + (1.0 - now) * (a + 1.0)) / (a + c)
+
+
+@kernel
+def _phase_of(state, R, u, k):
+    """A phase drawn from those that may have passed since the last purchase."""
+    if k == 1:
+        return 0
+    left = uniform(state) * _phases(R, u, k)[0]
+    term = 1.0
+    for j in range(k):
+        if j > 0:
+            term *= (R + j - 1.0) * u / j
+        left -= term
+        if left < 0.0:
+            return j
+    return k - 1
+
+
+@kernel
+def simulate(start, stop, x, t_x, T, draws, k, at_zero, horizon, delta, seeds, counts, discounted):
+    """One future of each row for each draw of the parameters: purchases in the horizon, and their discounted sum."""
+    state = np.empty(1, dtype=np.uint64)
+    for row in range(start, stop):
+        state[0] = seeds[row]
+        for draw in range(draws.shape[0]):
+            r, alpha, a, b = draws[draw, 0], draws[draw, 1], draws[draw, 2], draws[draw, 3]
+            counts[row, draw] = 0.0
+            discounted[row, draw] = 0.0
+            if uniform(state) > _alive(x[row], t_x[row], T[row], r, alpha, a, b, k, at_zero):
+                continue
+            R, A = r + k * x[row], alpha + T[row]
+            j = _phase_of(state, R, (T[row] - t_x[row]) / A, k)
+            mean_gap = A / gamma(state, R + j)
+            p, _ = beta(state, a, b + x[row] + at_zero)
+            bought, value = _buy_until(state, mean_gap, p, k, j, horizon, delta)
+            counts[row, draw] = bought
+            discounted[row, draw] = value
+
+
+@kernel
+def _buy_until(state, mean_gap, p, k, j, horizon, delta):
+    """Purchases of one living customer until the horizon or dropping out: their number and discounted sum."""
+    s, bought, value = 0.0, 0.0, 0.0
+    while True:
+        for _ in range(j, k):
+            s += mean_gap * exponential(state)
+        j = 0
+        if not s <= horizon:
+            return bought, value
+        bought += 1.0
+        value += math.exp(-delta * s) if delta > 0.0 else 1.0
+        if uniform(state) < p:
+            return bought, value
+
+
+@kernel
+def sample(start, stop, T, parameters, k, at_zero, seeds, out):
+    """New customers observed for T: purchases, time of the last, log gaps, alive, lambda / k and p."""
+    r, alpha, a, b = parameters[0], parameters[1], parameters[2], parameters[3]
+    state = np.empty(1, dtype=np.uint64)
+    for row in range(start, stop):
+        state[0] = seeds[row]
+        rate = gamma(state, r) / alpha
+        p, _ = beta(state, a, b)
+        lives = at_zero == 0 or uniform(state) >= p
+        bought, last, log_gaps = 0.0, 0.0, 0.0
+        while lives and rate > 0.0:
+            gap = 0.0
+            for _ in range(k):
+                gap += exponential(state) / rate
+            if last + gap > T[row]:
+                break
+            bought += 1.0
+            last += gap
+            log_gaps += math.log(gap)
+            lives = uniform(state) >= p
+        out[0, row] = bought
+        out[1, row] = last
+        out[2, row] = log_gaps
+        out[3, row] = 1.0 if lives else 0.0
+        out[4, row] = rate / k
+        out[5, row] = p

@@ -10,16 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from crmkit._numba import kernel
-
-
-@kernel
-def _scrambled(bits):
-    """A 64-bit word whose every bit depends on all bits that came in (Stafford's mix 13)."""
-    bits ^= bits >> np.uint64(30)
-    bits *= np.uint64(0xBF58476D1CE4E5B9)
-    bits ^= bits >> np.uint64(27)
-    bits *= np.uint64(0x94D049BB133111EB)
-    return bits ^ (bits >> np.uint64(31))
+from crmkit.value._random_kernels import mix
 
 
 @kernel
@@ -28,7 +19,7 @@ def hash_rows(start, stop, columns, hashes):
     for row in range(start, stop):
         mixed = np.uint64(0x9E3779B97F4A7C15)
         for column in range(columns.shape[0]):
-            mixed = _scrambled(mixed ^ columns[column, row])
+            mixed = mix(mixed ^ columns[column, row])
         hashes[row] = mixed
 
 

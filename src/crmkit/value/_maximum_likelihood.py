@@ -49,7 +49,9 @@ class Maximum:
     reason: str
 
 
-def maximise(objective: Objective, start: Floats, *, tol: float, max_iter: int, hessian: Floats | None = None) -> Maximum:
+def maximise(
+    objective: Objective, start: Floats, *, tol: float, max_iter: int, hessian: Floats | None = None
+) -> Maximum:
     """Climb from a starting point to where a Newton step promises next to nothing.
 
     Parameters

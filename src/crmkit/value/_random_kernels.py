@@ -207,3 +207,10 @@ def geometric(state, p, q):
     if not (p > 0.0 and q > 0.0):
         return 0.0 if p > 0.0 else np.inf
     return np.floor(exponential(state) / -(math.log1p(-p) if p < 0.5 else math.log(q)))
+
+
+@kernel
+def fill_row_seeds(start, stop, a, b, c, seed, seeds):
+    """A seed for each row of three columns."""
+    for row in range(start, stop):
+        seeds[row] = row_seed(seed, a[row], b[row], c[row])

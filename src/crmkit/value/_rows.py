@@ -55,11 +55,12 @@ class Rows:
 
     def take(self, rows: NDArray[Any] | slice) -> Rows:
         """Some of the rows."""
-        return Rows(*(None if value is None else _frozen(value[rows]) for value in self._arrays()))
+        taken: list[Any] = [None if value is None else frozen(value[rows]) for value in self._arrays()]
+        return Rows(*taken)
 
     def weighing(self, weight: Floats) -> Rows:
         """The same rows with other weights."""
-        return replace(self, weight=_frozen(weight))
+        return replace(self, weight=frozen(weight))
 
     def distinct(self) -> tuple[Rows, NDArray[np.int64]]:
         """Each distinct row once, with the weight of all rows equal to it; and where each row went.
@@ -76,7 +77,7 @@ class Rows:
         found = self.take(first.rows).weighing(first.sums[first.rows])
         if self.log_gaps is not None:
             total = np.bincount(inverse, weights=self.weight * self.log_gaps, minlength=len(found))
-            found = replace(found, log_gaps=_frozen(total / found.weight))
+            found = replace(found, log_gaps=frozen(total / found.weight))
         return found, inverse
 
     def _arrays(self) -> list[Floats | None]:
@@ -93,7 +94,7 @@ class _Distinct:
 def _distinct(keys: list[Floats], weight: Floats) -> tuple[_Distinct, NDArray[np.int64]]:
     n = len(weight)
     # Adding zero makes -0.0 and 0.0 the same bits.
-    columns = _frozen(np.vstack([key + 0.0 for key in keys]).view(np.uint64))
+    columns = frozen(np.vstack([key + 0.0 for key in keys]).view(np.uint64))
     hashes = np.empty(n, dtype=np.uint64)
     run_in_ranges(hash_rows, n, columns, hashes)
     slots = 1 << max(4, int(np.ceil(np.log2(max(2 * n / _PARTS, 1)))))
@@ -101,7 +102,7 @@ def _distinct(keys: list[Floats], weight: Floats) -> tuple[_Distinct, NDArray[np
     ends = np.zeros(_PARTS, dtype=np.int64)
     first_equal, sums = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.float64)
     run_in_ranges(
-        fill_table, _PARTS, columns, _frozen(hashes), weight, slots, table, ends, first_equal, sums,
+        fill_table, _PARTS, columns, frozen(hashes), weight, slots, table, ends, first_equal, sums,
         minimum=_PARTS if n < 20_000 else 1,
     )  # fmt: skip
     rows, place_of = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
@@ -120,8 +121,10 @@ def _order_of_counts(x: Floats) -> NDArray[np.int64]:
     return np.argsort(x.astype(np.uint16) if small else x, kind="stable")
 
 
-def _frozen(array: Any) -> Any:
-    """The array, contiguous and closed to writing, as kernels expect it."""
+def frozen(array: Any) -> Any:
+    """The array, contiguous and closed to writing, as kernels expect it; None stays None."""
+    if array is None:
+        return None
     array = np.ascontiguousarray(array)
     array.flags.writeable = False
     return array

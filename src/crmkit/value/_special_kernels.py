@@ -33,7 +33,9 @@ def digamma(z):
 def _stirling_tail(z):
     """What Stirling's formula lacks: ln G(z) = (z - 1/2) ln z - z + ln(2 pi)/2 + this, for z >= 10."""
     w = 1.0 / (z * z)
-    return (1 / 12 - w * (1 / 360 - w * (1 / 1260 - w * (1 / 1680 - w * (1 / 1188 - w * (691 / 360360 - w / 156)))))) / z
+    return (
+        1 / 12 - w * (1 / 360 - w * (1 / 1260 - w * (1 / 1680 - w * (1 / 1188 - w * (691 / 360360 - w / 156)))))
+    ) / z
 
 
 @kernel

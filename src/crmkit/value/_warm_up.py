@@ -1,0 +1,54 @@
+"""One run through everything in this room that has a kernel."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from crmkit.value import _random_kernels
+from crmkit.value._beta_geo import BetaGeoNBD, ModifiedBetaGeoNBD
+from crmkit.value._purchase_model import PurchaseModel
+
+
+def warm_up() -> None:
+    """Compile the kernels for the types that the library passes."""
+    with warnings.catch_warnings():
+        # What is fitted here need not have a maximum.
+        warnings.simplefilter("ignore")
+        for model in (BetaGeoNBD(), ModifiedBetaGeoNBD(regularity=2)):
+            _use(model, histories())
+    _draw()
+
+
+def histories(n: int = 400) -> Any:
+    """Repeat purchases, recency and T of customers, most of them distinct."""
+    row = np.arange(n)
+    x = (row % 5).astype(np.float64)
+    T = 20.0 + row % 19
+    return np.column_stack([x, np.where(x > 0, T * (0.2 + 0.7 * (row % 11) / 11), 0.0), T])
+
+
+def _use(model: PurchaseModel, X: Any) -> None:
+    model.fit(X)
+    model.score(X)
+    model.expected_purchases(X, 10.0)
+    model.alive_probability(X, 5.0)
+    model.purchase_count_probability(X[:5], [0, 2], 10.0)
+    model.residual_purchases(X[:5], 0.01)
+    model.discounted_purchases(X[:5], 10.0, 0.01)
+    # Long enough for the sums that end as integrals.
+    model.expected_purchases(X[:2], 1e6)
+    model.customer_rates(X)
+    model.predict_interval(X, horizon=10.0, n_draws=100, random_state=0)
+    model.sample(5, 10.0, 0)
+
+
+def _draw() -> None:
+    state = np.zeros(1, dtype=np.uint64)
+    _random_kernels.poisson(state, 3.0)
+    _random_kernels.poisson(state, 30.0)
+    _random_kernels.geometric(state, 0.5, 0.5)
+    for a in (0.5, 2.0):
+        _random_kernels.beta(state, a, 2.0)
