@@ -218,8 +218,8 @@ class PurchaseModel(BaseEstimator, ABC):
             values = ", ".join(f"{letter}={value:.4g}" for letter, value in zip(self._names, parameters, strict=True))
             warnings.warn(
                 f"{name}: the likelihood of {n:,.0f} customers has no maximum that the data tell: {reason} (at "
-                f"{values}). Predictions near the data may still be right, parameters and standard errors are not. More "
-                "customers or a longer history help, or penalty=1e-3, which pulls parameters towards 1 and the mean T.",
+                f"{values}). Predictions near the data may still be right, parameters and standard errors are not. "
+                "More customers or a longer history help, or penalty=1e-3, which pulls them towards 1 and the mean T.",
                 ConvergenceWarning,
                 stacklevel=3,
             )
@@ -527,7 +527,7 @@ class PurchaseModel(BaseEstimator, ABC):
         start = self._theta if self.converged_ else np.clip(self._theta, -3.0, 3.0)
         known = self._information() + prior if self.converged_ else None
         mode = maximise(log_density, start, tol=1e-8, max_iter=self.max_iter, hessian=known)
-        covariance: Floats = np.linalg.inv(-second_derivatives(log_density, mode.theta))
+        covariance = np.asarray(np.linalg.inv(-second_derivatives(log_density, mode.theta)), dtype=np.float64)
         draws, k = importance_sample(lambda theta: log_density(theta)[0], mode.theta, covariance, n_draws, rng)
         if not k <= TRUSTED_K:
             warnings.warn(
@@ -671,7 +671,8 @@ class PurchaseModel(BaseEstimator, ABC):
         check_is_fitted(self, "loglik_")
         name = type(self).__name__
         if isinstance(X, Snapshots) != self._on_snapshots:
-            kinds = ("snapshots", "a frame or array") if self._on_snapshots else ("a frame or array", "snapshots")
+            kinds = ("Snapshots", "a frame or array")
+            kinds = kinds if self._on_snapshots else kinds[::-1]
             raise ParameterError(
                 f"{name} was fitted on {kinds[0]} and got {kinds[1]}. Pass X of the kind it was fitted on."
             )

@@ -170,8 +170,8 @@ def check_rows(x: Floats, t_x: Floats, T: Floats, wanted: Wanted) -> None:
             row = int(broken.argmax())
             raise ParameterError(
                 f"X breaks a rule of purchase histories in {int(broken.sum()):,} of {len(x):,} rows: {rule}. Row "
-                f"{row:,} has {frequency}={x[row]:g}, {recency}={t_x[row]:g}, {length}={T[row]:g}. X.summary() of snapshots "
-                "gives the columns as they are meant."
+                f"{row:,} has {frequency}={x[row]:g}, {recency}={t_x[row]:g}, {length}={T[row]:g}. X.summary() of "
+                "snapshots gives the columns as they are meant."
             )
 
 
