@@ -184,8 +184,8 @@ def sample(start, stop, T, r, alpha, s, beta, seeds, out):
     state = np.empty(1, dtype=np.uint64)
     for row in range(start, stop):
         state[0] = seeds[row]
-        rate = gamma(state, r) / alpha[row]
-        dropout = gamma(state, s) / beta[row]
+        rate = gamma(state, r) / alpha
+        dropout = gamma(state, s) / beta
         lifetime = exponential(state) / dropout if dropout > 0.0 else np.inf
         time = min(lifetime, T[row])
         count = _purchases(state, rate, time)
