@@ -13,14 +13,20 @@ from crmkit.value._cash_flow import (
     payback_periods,
     single_event_value,
 )
+from crmkit.value._contracts import BetaDiscreteWeibull, ShiftedBetaGeometric
 from crmkit.value._gamma_gamma import GammaGamma
+from crmkit.value._learned import CLVRegressor, NaiveValue
 from crmkit.value._posterior import Posterior
 
 __all__ = [
+    "BetaDiscreteWeibull",
     "BetaGeoNBD",
+    "CLVRegressor",
     "GammaGamma",
     "ModifiedBetaGeoNBD",
+    "NaiveValue",
     "Posterior",
+    "ShiftedBetaGeometric",
     "acquisition_cost",
     "cumulative_value",
     "discounted_value",

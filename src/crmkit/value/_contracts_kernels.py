@@ -25,7 +25,7 @@ import numpy as np
 
 from crmkit._numba import kernel
 from crmkit.value._random_kernels import beta as beta_variate
-from crmkit.value._random_kernels import exponential
+from crmkit.value._random_kernels import exponential, gamma
 from crmkit.value._special_kernels import digamma, log_gamma_ratio
 
 # Beyond e ** 230 a power of an age is kept as its logarithm: against it alpha and beta are nothing.
@@ -103,7 +103,7 @@ def log_beta_ratio(a, n, z):
 
 @kernel
 def _stretch(s, h, c):
-    """s ** c and (s + h) ** c - s ** c, and the logarithms of both."""
+    """The power s ** c, what it grows by to (s + h) ** c, and the logarithms of both."""
     if c == 1.0:
         return s, h, (math.log(s) if s > 0.0 else -np.inf), math.log(h)
     if s == 0.0:
@@ -322,20 +322,34 @@ def churn_rates(start, stop, periods, ended, parameters, out):
 
 
 @kernel
-def _renewals_of(state, leaving, staying, s, most, c):
-    """Number of further renewals, at most so many, of a customer who passed s and leaves with this chance."""
-    if leaving <= 0.0 or staying <= 0.0:
-        return most if staying > 0.0 else 0.0
-    hazard = -math.log1p(-leaving) if leaving < 0.5 else -math.log(staying)
-    passed = exponential(state) / hazard
+def _renewals_of(passed, s, most, c):
+    """The most renewals j <= most for which (s + j) ** c - s ** c is within what a customer passes."""
     if c == 1.0:
         return min(most, math.floor(passed))
     if s == 0.0:
         reach = math.log(passed) / c
-        return min(most, math.floor(math.exp(reach))) if reach < 700.0 else most
-    # (s ** c + passed) ** (1 / c) - s
-    grown = s * math.expm1(math.log1p(passed / s**c) / c)
-    return min(most, math.floor(grown))
+        return min(most, math.floor(math.exp(reach))) if reach < _HUGE else most
+    return min(most, math.floor(s * math.expm1(math.log1p(passed / s**c) / c)))
+
+
+@kernel
+def _draw_passed(state, leaving, staying):
+    """An exponential time by the hazard of one who leaves with this chance."""
+    if leaving == 0.0 or staying == 0.0:
+        return np.inf if leaving == 0.0 else 0.0
+    return exponential(state) / -(math.log1p(-leaving) if leaving < 0.5 else math.log(staying))
+
+
+@kernel
+def _draw_renewals(state, s, most, alpha, beta, c):
+    """Further renewals, at most so many, of a customer who survived s."""
+    if s > 0.0 and c * math.log(s) >= _HUGE:
+        # Against s ** c nothing is left of beta, and leaving is a gamma variate over s ** c.
+        grown = math.log1p(exponential(state) / gamma(state, alpha)) / c
+        return min(most, math.floor(s * math.expm1(grown))) if grown < _HUGE else most
+    leaving, staying = beta_variate(state, alpha, beta + s**c)
+    passed = _draw_passed(state, leaving, staying)
+    return most if passed == np.inf else _renewals_of(passed, s, most, c)
 
 
 @kernel
@@ -353,9 +367,7 @@ def simulate(start, stop, periods, ended, draws, horizon, delta, seeds, counts, 
         for draw in range(len(draws)):
             n = 0.0
             if ended[row] == 0.0:
-                alpha, beta, c = draws[draw, 0], draws[draw, 1], draws[draw, 2]
-                leaving, staying = beta_variate(state, alpha, beta + periods[row] ** c)
-                n = _renewals_of(state, leaving, staying, periods[row], horizon, c)
+                n = _draw_renewals(state, periods[row], horizon, draws[draw, 0], draws[draw, 1], draws[draw, 2])
             counts[row, draw] = n
             values[row, draw] = _present(n, delta)
 
@@ -367,7 +379,8 @@ def draw_contracts(start, stop, observed, parameters, seeds, periods, ended, chu
     for row in range(start, stop):
         state[0] = seeds[row]
         leaving, staying = beta_variate(state, parameters[0], parameters[1])
-        n = _renewals_of(state, leaving, staying, 0.0, observed[row], parameters[2])
+        passed = _draw_passed(state, leaving, staying)
+        n = observed[row] if passed == np.inf else _renewals_of(passed, 0.0, observed[row], parameters[2])
         churn[row] = leaving
         periods[row] = n
         ended[row] = 1.0 if n < observed[row] else 0.0

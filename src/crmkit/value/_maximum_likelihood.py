@@ -76,7 +76,8 @@ def maximise(
     for n_iter in range(1, max_iter + 1):
         step, promised = _newton_step(gradient, curvature, radius)
         if promised < tol:
-            return Maximum(theta, value, curvature, n_iter - 1, "")
+            # The last step is free: what it gains is nothing, but it squares the error of the parameters.
+            return Maximum(theta + step, value, curvature, n_iter - 1, "")
         trial = theta + step
         if np.abs(trial).max() > _FAR:
             return Maximum(theta, value, curvature, n_iter, "a parameter runs away to 0 or infinity")

@@ -59,7 +59,9 @@ class PurchaseModel(BaseEstimator, ABC):
     #: Names of the parameters in the literature's letters, and which of them are times.
     _names: ClassVar[tuple[str, ...]]
     _time_names: ClassVar[tuple[str, ...]] = ()
-    _columns: ClassVar[tuple[str, str, str]] = ("frequency", "recency", "T")
+    _columns: ClassVar[tuple[str, ...]] = ("frequency", "recency", "T")
+    #: What a customer must have to be in a fit.
+    _needs: ClassVar[str] = "a purchase"
 
     time_unit: str
     penalty: float
@@ -185,7 +187,7 @@ class PurchaseModel(BaseEstimator, ABC):
         self.n_rows_used_ = len(rows)
         if len(rows) == 0:
             raise ParameterError(
-                f"{name} learns from customers with a purchase, and X has none: all {n:,} rows are empty."
+                f"{name} learns from customers with {self._needs}, and X has none: all {n:,} rows are empty."
             )
         return rows
 

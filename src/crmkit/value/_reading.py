@@ -30,7 +30,7 @@ class Wanted:
     owner : str
         Name of the estimator, for errors.
     columns : sequence of str
-        The three columns of a frame or array: repeat purchases, recency, and length of observation.
+        The columns of a frame or array: repeat purchases, recency, and length of observation; or others.
     time_unit : str
     gaps : bool
         Whether the sum of log gaps is wanted: a fifth column of the summary, `sum_log_gaps`.
@@ -58,7 +58,7 @@ def read_rows(X: Any, wanted: Wanted) -> tuple[Rows, NDArray[np.bool_] | None]:
     """
     if isinstance(X, Snapshots):
         return _rows_of_snapshots(X, wanted)
-    columns = _columns(X, wanted)
+    columns = read_columns_of(X, wanted)
     x, t_x, T = (columns[name] for name in wanted.columns)
     check_rows(x, t_x, T, wanted)
     purchase, dropout = (_matrix(columns, names) for names in wanted.covariates)
@@ -112,7 +112,8 @@ def _rows_of_snapshots(X: Snapshots, wanted: Wanted) -> tuple[Rows, NDArray[np.b
     return (rows.take(~none), none) if none.any() else (rows, None)
 
 
-def _columns(X: Any, wanted: Wanted) -> dict[str, Floats]:
+def read_columns_of(X: Any, wanted: Wanted) -> dict[str, Floats]:
+    """The wanted columns of a frame or array by name, without missing values."""
     names = list(wanted.columns)
     if isinstance(X, np.ndarray | list | tuple):
         return _columns_of_array(X, names, wanted)
