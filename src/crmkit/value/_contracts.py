@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
+from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -204,6 +205,20 @@ class _Contract(PurchaseModel):
         alone, and would say that nobody leaves.
         """
         return super().fit(X, y, sample_weight)
+
+    def _read_for_fit(self, X: Any, sample_weight: Any) -> Rows:
+        if isinstance(X, Snapshots) and len(X.log.kinds):
+            # A misspelt end would say that nobody leaves. At predict a log may be of one customer, who has not.
+            known = {str(kind) for kind in X.log.kinds}
+            for name in ("start", "end"):
+                kinds = getattr(self, name)
+                named = [kinds] if isinstance(kinds, str) or not isinstance(kinds, Iterable) else kinds
+                if kinds is not None and known.isdisjoint(str(kind) for kind in named):
+                    raise ParameterError(
+                        f"{name}={kinds!r} of {type(self).__name__} names no kind of event that the log has: it has "
+                        f"{', '.join(sorted(known))}."
+                    )
+        return super()._read_for_fit(X, sample_weight)
 
     def residual_purchases(self, X: Any, delta: float) -> Floats:
         """Discounted expected residual lifetime: all renewals to come, those far away counting less.
