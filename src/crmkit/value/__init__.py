@@ -5,6 +5,7 @@ of spend; and the cash-flow formulas that turn payments into a value of today.
 """
 
 from crmkit.value._beta_geo import BetaGeoNBD, ModifiedBetaGeoNBD
+from crmkit.value._beta_geo_beta_binomial import BetaGeoBetaBinomial
 from crmkit.value._cash_flow import (
     acquisition_cost,
     cumulative_value,
@@ -20,6 +21,7 @@ from crmkit.value._posterior import Posterior
 
 __all__ = [
     "BetaDiscreteWeibull",
+    "BetaGeoBetaBinomial",
     "BetaGeoNBD",
     "CLVRegressor",
     "GammaGamma",

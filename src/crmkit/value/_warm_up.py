@@ -9,6 +9,7 @@ import numpy as np
 
 from crmkit.value import _random_kernels
 from crmkit.value._beta_geo import BetaGeoNBD, ModifiedBetaGeoNBD
+from crmkit.value._beta_geo_beta_binomial import BetaGeoBetaBinomial
 from crmkit.value._purchase_model import PurchaseModel
 
 
@@ -19,6 +20,7 @@ def warm_up() -> None:
         warnings.simplefilter("ignore")
         for model in (BetaGeoNBD(), ModifiedBetaGeoNBD(regularity=2)):
             _use(model, histories())
+        _use(BetaGeoBetaBinomial(), np.ceil(histories()))
     _draw()
 
 
