@@ -215,7 +215,6 @@ class PurchaseModel(BaseEstimator, ABC):
         k = self._n_free()
         self.aic_ = 2.0 * k - 2.0 * self.loglik_
         self.bic_ = k * float(np.log(n)) - 2.0 * self.loglik_
-        self._hessian: Floats | None = None
         if reason:
             values = ", ".join(f"{letter}={value:.4g}" for letter, value in zip(self._names, parameters, strict=True))
             warnings.warn(
@@ -290,11 +289,13 @@ class PurchaseModel(BaseEstimator, ABC):
         return np.array(self._natural(self._theta))
 
     def _information(self) -> Floats:
-        """Second derivatives of the log-likelihood, without penalty; worked out when first asked for."""
-        if self._hessian is None:
-            rows = self._rows
-            self._hessian = second_derivatives(lambda theta: self._sums(rows, self._natural(theta)), self._theta)
-        return self._hessian
+        """Second derivatives of the log-likelihood, without penalty.
+
+        Worked out each time: a fit that nobody asks for errors does not pay for them, and a model that
+        kept them would change while threads share it.
+        """
+        rows = self._rows
+        return second_derivatives(lambda theta: self._sums(rows, self._natural(theta)), self._theta)
 
     def score(self, X: Any, y: object = None, sample_weight: Any = None) -> float:  # noqa: ARG002  scikit-learn's signature
         """Mean log-likelihood of the rows of X.
