@@ -18,8 +18,11 @@ EXPECTED_FAILURES: dict[str, dict[str, str]] = {}
 FEWEST: dict[str, tuple[int, int]] = {
     "ConformalRegressor": (1, 13),
     "BetaDiscreteWeibull": (1, 13),
+    "BetaGeoBetaBinomial": (1, 13),
     "BetaGeoNBD": (1, 13),
+    "CLVRegressor": (1, 13),
     "ModifiedBetaGeoNBD": (1, 13),
+    "NaiveValue": (1, 13),
     "RFMTransformer": (1, 13),
     "ShiftedBetaGeometric": (1, 13),
 }
@@ -29,6 +32,7 @@ OURS = 13
 
 #: What an estimator needs to be told that cannot have a default.
 ARGUMENTS: dict[str, dict[str, Any]] = {
+    "BetaGeoBetaBinomial": {"period": "30D"},
     "BetaDiscreteWeibull": {"start": "order", "end": "cancel"},
     "ShiftedBetaGeometric": {"start": "order", "end": "cancel"},
 }

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from crmkit.events import EventLog
 from crmkit.value import _random_kernels
 from crmkit.value._beta_geo import BetaGeoNBD, ModifiedBetaGeoNBD
 from crmkit.value._beta_geo_beta_binomial import BetaGeoBetaBinomial
+from crmkit.value._learned import NaiveValue
 from crmkit.value._purchase_model import PurchaseModel
 
 
@@ -22,6 +24,7 @@ def warm_up() -> None:
             _use(model, histories())
         _use(BetaGeoBetaBinomial(), np.ceil(histories()))
     _draw()
+    _learn()
 
 
 def histories(n: int = 400) -> Any:
@@ -54,3 +57,10 @@ def _draw() -> None:
     _random_kernels.geometric(state, 0.5, 0.5)
     for a in (0.5, 2.0):
         _random_kernels.beta(state, a, 2.0)
+
+
+def _learn() -> None:
+    events = {"customer": [1, 1, 2], "time": np.array(["2024-01-01", "2024-01-03", "2024-01-03"], dtype="M8[us]")}
+    log = EventLog.from_frame({**events, "value": [1.0, 2.0, 3.0]}, customer="customer", time="time", value="value")
+    rows = log.snapshot("2024-01-03", horizon="1D")
+    NaiveValue().fit(rows).predict(rows)
