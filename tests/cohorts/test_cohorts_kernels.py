@@ -17,8 +17,7 @@ def events(*, exact):
     money = rng.integers(-300, 900, 400) / (100 if exact else 300)
     frame = {
         "c": rng.integers(40, size=400),
-        "t": np.datetime64("2023-01-01", "us")
-        + rng.integers(400, size=400) * np.timedelta64(86_400_000_000, "us") // 2,
+        "t": np.datetime64("2023-01-01", "us") + 12 * rng.integers(800, size=400).astype("m8[h]"),
         "v": money,
         "o": rng.integers(120, size=400),
         "k": np.array(["order", "order", "visit"])[rng.integers(3, size=400)],

@@ -129,9 +129,9 @@ def test_a_worked_case():
     """January: 1, 2, 3 buy. February: 1 (twice) and 4. March: 2 comes back, 1 sends something back."""
     frame = {
         "c": [1, 2, 3, 1, 1, 4, 2, 1],
-        "t": ["2024-01-02", "2024-01-31", "2024-01-31", "2024-02-01", "2024-02-29", "2024-02-10", "2024-03-03", "2024-03-04"],
+        "t": [f"2024-{day}" for day in ["01-02", "01-31", "01-31", "02-01", "02-29", "02-10", "03-03", "03-04"]],
         "v": [10.0, 20.0, 30.0, 5.0, 5.0, 30.0, 8.0, -3.0],
-    }  # fmt: skip  # a column a line
+    }
     log = EventLog.from_frame(frame, customer="c", time="t", value="v", observed_until="2024-04-01")
     table = period_table(log)
     columns = ["active", "new", "returning", "retained", "lost", "purchases", "money"]

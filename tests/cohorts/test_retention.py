@@ -45,9 +45,11 @@ def test_an_unfinished_period_pulls_nothing_down():
 
 def test_online_retail_ends_with_november(data_folder):
     frame = pd.concat(
-        pd.read_csv(data_folder / "online_retail" / f"online_retail_{years}.csv.gz", usecols=["customer_id", "invoice_date"])
+        pd.read_csv(
+            data_folder / "online_retail" / f"online_retail_{years}.csv.gz", usecols=["customer_id", "invoice_date"]
+        )
         for years in ("2009_2010", "2010_2011")
-    )  # fmt: skip
+    )
     curve = retention_curve(EventLog.from_frame(frame, customer="customer_id", time="invoice_date"))
     assert curve["n"].tolist()[-1] == 955
     assert len(curve) == 24
@@ -80,15 +82,15 @@ def test_wider_with_more_coverage_and_by_kinds():
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say():
-    """A thousand shops whose customers buy in any later month with a probability of .15."""
+    """Four hundred shops whose customers buy in any later month with a probability of .15."""
     rng, held = np.random.default_rng(0), 0
     months = pd.date_range("2023-01-01", periods=4, freq="MS").to_numpy()
-    for _ in range(1000):
+    for _ in range(400):
         who, age = np.nonzero(rng.random((80, 4)) < [1, 0.15, 0.15, 0.15])
         log = EventLog.from_frame({"c": who, "t": months[age]}, customer="c", time="t", observed_until="2023-05-01")
         row = retention_curve(log).loc[2]
         held += row["low"] <= 0.15 <= row["high"]
-    assert 930 <= held <= 975
+    assert 366 <= held <= 393
 
 
 def test_logs_too_short_for_a_curve():

@@ -7,7 +7,9 @@ the artists it drew as ``ax_`` and ``figure_``, so that they can be changed. mat
 
 from __future__ import annotations
 
+from crmkit.plotting._cohorts import CohortDisplay
 from crmkit.plotting._fonts import fonts_for, has_glyphs
+from crmkit.plotting._retention import RetentionCurveDisplay
 from crmkit.plotting._temporal_split import TemporalSplitDisplay
 
-__all__ = ["TemporalSplitDisplay", "fonts_for", "has_glyphs"]
+__all__ = ["CohortDisplay", "RetentionCurveDisplay", "TemporalSplitDisplay", "fonts_for", "has_glyphs"]
