@@ -148,6 +148,9 @@ def _alive(x, t_x, T, r, alpha, a, b, k, at_zero):
 @kernel
 def _survival(a, c, m):
     """E[(1 - p)^m] for p ~ Beta(a, c)."""
+    # Both forms are the same; the one with the smaller argument has the smaller terms and loses less.
+    if a < m:
+        return math.exp(log_gamma_ratio(c, a) - log_gamma_ratio(c + m, a))
     return math.exp(log_gamma_ratio(c, m) - log_gamma_ratio(a + c, m))
 
 
