@@ -20,6 +20,7 @@ import functools
 from dataclasses import dataclass
 
 import mpmath as mp
+import numpy as np
 
 #: Digits of the arithmetic, and to how many the quadratures are carried.
 DIGITS = 50
@@ -109,13 +110,14 @@ def mean_over_p(function, a, b, at_zero, at_one):
     """E of function(p, ln p, ln(1 - p)) for p ~ Beta(a, b), by the trapezoid rule in the log-odds of p.
 
     The rule converges geometrically for integrands that are analytic within pi/2 of the real line and
-    die out on both sides. Where a or b is so small that the tails hardly do, the straight line through the
-    two limits is integrated exactly.
+    die out on both sides. Where a or b is so small that a tail hardly does, the limit on that side times
+    1 - p or p is integrated exactly.
     """
     with mp.workdps(DIGITS + 20):
         cut = _quadrature_digits * mp.log(10)
+        at_zero, at_one = at_zero if a < 1 else 0, at_one if b < 1 else 0
         straight = a < 1 or b < 1
-        c, d = (a + 1, b + 1) if straight else (a, b)
+        c, d = (a + 1 if a < 1 else a), (b + 1 if b < 1 else b)
         step = mp.pi * min(mp.pi / cut, mp.sqrt(1 / c + 1 / d) * mp.sqrt(2 / cut)) / mp.mpf("1.2")
         smallest = mp.mpf(10) ** (-_quadrature_digits)
         total, largest = mp.mpf(0), mp.mpf(0)
@@ -125,7 +127,8 @@ def mean_over_p(function, a, b, at_zero, at_one):
                 p, log_p, log_q, weight = _node(c, d, step, side * n, mp.mp.dps)
                 term = function(p, log_p, log_q)
                 if straight:
-                    term = (term - at_zero * mp.exp(log_q) - at_one * p) / mp.exp(log_p + log_q)
+                    term -= at_zero * mp.exp(log_q) + at_one * p
+                    term /= mp.exp((log_p if a < 1 else 0) + (log_q if b < 1 else 0))
                 term *= weight
                 total += term
                 largest = max(largest, abs(term))
@@ -236,7 +239,7 @@ def expected_by_summation(model, customer, horizon, most=4000):
 
 
 def alive(model, customer, after=0.0):
-    """P(alive at T + after): of those alive now, every expected purchase ends p lives."""
+    """P(alive at T + after)."""
     _, _, ways = _states(model, customer)
     a, b = _beta_given_alive(model, customer)
     with mp.workdps(DIGITS + 20):
@@ -246,16 +249,35 @@ def alive(model, customer, after=0.0):
         for way in ways:
             if way.weight == 0:
                 continue
-            given_p = _given_p(way, model.k, after)
-
-            def survives(p, log_p, log_q, given_p=given_p, way=way):
-                if model.k == 1:  # E of (1 - p)^N, without a subtraction
-                    return mp.exp(-way.shape * mp.log1p(p * _odds(way, after)))
-                return 1 - p * given_p(p, log_p, log_q)
-
-            at_one = 1 - _tail(model.k - way.j, way.shape, _odds(way, after))
-            total += way.weight * mean_over_p(survives, a, b, mp.mpf(1), at_one)
+            at_one = mp.fsum(_terms(way.shape, _odds(way, after), 0, model.k - way.j))
+            total += way.weight * mean_over_p(_survival_given_p(way, model.k, after), a, b, mp.mpf(1), at_one)
         return total
+
+
+def _survival_given_p(way, k, horizon):
+    """The chance of outliving the purchases of the horizon as a function of p: E of (1 - p)**((N + j) // k)."""
+    odds = _odds(way, horizon)
+    roots = [mp.expjpi(mp.mpf(2) * i / k) for i in range(k)]
+
+    def survives(p, log_p, log_q):
+        log_keep, total = log_q / k, mp.mpf(0)
+        for i, root in enumerate(roots):
+            thin = -mp.expm1(log_keep) if i == 0 else 1 - root * mp.exp(log_keep)
+            power = mp.exp(-way.shape * mp.log1p(odds * thin))
+            total += sum(mp.re((root ** (way.j - left)) * power) * mp.exp(log_keep * (way.j - left)) for left in range(k))
+        return total / k
+
+    return survives
+
+
+def _terms(shape, odds, first, stop):
+    """P(N = n) for first <= n < stop."""
+    ratio = odds / (1 + odds)
+    return [
+        mp.exp(mp.loggamma(shape + n) - mp.loggamma(shape) - mp.loggamma(n + 1) + n * mp.log(ratio)
+               - shape * mp.log1p(odds))
+        for n in range(first, stop)
+    ]  # fmt: skip
 
 
 def count_probability(model, customer, n, horizon):
@@ -270,12 +292,7 @@ def count_probability(model, customer, n, horizon):
             if odds == 0:
                 total += way.weight if n == 0 else 0
                 continue
-            ratio = odds / (1 + odds)
-            between = mp.fsum(
-                mp.exp(mp.loggamma(way.shape + m) - mp.loggamma(way.shape) - mp.loggamma(m + 1) + m * mp.log(ratio)
-                       - way.shape * mp.log1p(odds))
-                for m in range(max(n * k - way.j, 0), (n + 1) * k - way.j)
-            )  # fmt: skip
+            between = mp.fsum(_terms(way.shape, odds, max(n * k - way.j, 0), (n + 1) * k - way.j))
             total += way.weight * mp.exp(_log_beta_ratio(a, b, 0, n)) * between
             if n > 0:
                 total += way.weight * mp.exp(_log_beta_ratio(a, b, 1, n - 1)) * _tail(n * k - way.j, way.shape, odds)
@@ -352,3 +369,18 @@ def _legendre(n):
 def new_customer(model, horizon):
     """Expected repeat purchases of a new customer in the horizon."""
     return expected(model, Customer(0, 0.0, 0.0), horizon)
+
+
+def extreme_cases(seed, n, phases=(1, 2, 3)):
+    """Random models and customers at the edges of what may come: (model, customer, horizon, delta)."""
+    rng = np.random.default_rng(seed)
+    for _ in range(n):
+        parameters = 10.0 ** rng.uniform(-3, 4, 4)
+        model = Model(*map(float, parameters), k=int(rng.choice(phases)), modified=bool(rng.random() < 0.5))
+        x = int(rng.choice([0, 1, 3, 0]) if rng.random() < 0.3 else 10 ** rng.uniform(0, np.log10(20_000)))
+        T = float(10 ** rng.uniform(-2, 4))
+        near = float(rng.choice([0.0, 10 ** rng.uniform(-14, 0), rng.random()]))
+        t_x = T * (1.0 - near) if x > 0 else 0.0
+        t_x = t_x if x == 0 or t_x > 0 else T
+        customer = Customer(x, t_x, T, float(x * np.log(max(t_x, 1e-9) / max(x, 1))))
+        yield model, customer, float(10 ** rng.uniform(-3, 5)), float(10 ** rng.uniform(-4, 0.5))
