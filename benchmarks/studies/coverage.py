@@ -90,8 +90,10 @@ def main():
         pits.append(pit)
         ks.append(k)
         failed += not converged
-    print(f"{options.model}: {options.sets} data sets of {len(lengths):,} customers, {time.perf_counter() - start:.0f} s")
-    print(f"not converged: {failed}; Pareto k: median {np.median(ks):.2f}, above .7 in {np.mean(np.array(ks) > 0.7):.1%}")
+    seconds = time.perf_counter() - start
+    print(f"{options.model}: {options.sets} data sets of {len(lengths):,} customers, {seconds:.0f} s")
+    untrusted = np.mean(np.array(ks) > 0.7)
+    print(f"not converged: {failed}; Pareto k: median {np.median(ks):.2f}, above .7 in {untrusted:.1%}")
     for name in results[0]:
         shares = np.array([found[name] for found in results], dtype=float)
         print(f"{name:<26} {shares.mean():7.1%} +- {shares.std() / np.sqrt(len(shares)):.1%}")

@@ -1,0 +1,103 @@
+"""Draws from posteriors: against a long Markov chain, and the smoothing of weights against what is known."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn.exceptions import ConvergenceWarning
+
+import crmkit.value
+from crmkit import EventLog
+from crmkit.datasets import load_cdnow
+from crmkit.exceptions import ParameterError
+from crmkit.value._posterior import importance_sample, smoothed_weights
+
+GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "posterior.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def today():
+    log = EventLog.from_frame(load_cdnow(), customer="customer_id", time="date", value="value")
+    return log.snapshot("1997-10-01")
+
+
+@pytest.mark.parametrize("name", [name for name in GOLDEN if name != "source"])
+def test_means_and_deviations_are_those_of_a_long_markov_chain(name, today):
+    chain = {key: np.array(values) for key, values in GOLDEN[name].items()}
+    posterior = getattr(crmkit.value, name)().fit(today).sample_posterior(4_000, random_state=1)
+    # Four standard errors of both, the draws counting for half as many as they are.
+    error = 4 * np.sqrt(chain["mean_error"] ** 2 + chain["sd"] ** 2 / 2_000)
+    assert np.abs(posterior.mean() - chain["mean"]).max() < error.max()
+    assert (np.abs(posterior.mean() - chain["mean"]) < error).all()
+    assert posterior.sd() == pytest.approx(chain["sd"], rel=0.08)
+    assert posterior.pareto_k < 0.5
+
+
+def test_a_seed_gives_the_same_draws_and_intervals(today):
+    model = crmkit.value.BetaGeoNBD().fit(today)
+    assert np.array_equal(model.sample_posterior(200, 3).draws, model.sample_posterior(200, 3).draws)
+    interval = model.sample_posterior(200, 3).interval(0.5)
+    assert list(interval) == ["r", "alpha", "a", "b"]
+    assert interval["r"].low < interval["r"].value < interval["r"].high
+    assert interval["r"].coverage == 0.5
+
+
+def test_too_few_draws_are_refused(today):
+    model = crmkit.value.BetaGeoNBD().fit(today)
+    with pytest.raises(ParameterError, match="n_draws"):
+        model.sample_posterior(10)
+
+
+@pytest.mark.parametrize("shape", [-0.3, 0.2, 0.6])
+def test_k_is_the_shape_of_the_tail(shape):
+    # The shape of 948 tail values has a standard error of .05 at most; the mean of four is compared.
+    samples = [stats.genpareto(shape).rvs(100_000, random_state=seed) + 1.0 for seed in range(4)]
+    assert np.mean([smoothed_weights(np.log(weights))[1] for weights in samples]) == pytest.approx(shape, abs=0.08)
+
+
+def test_smoothed_weights_add_up_and_keep_their_order():
+    raw = np.random.default_rng(0).normal(0, 2, 1_000)
+    weights, _ = smoothed_weights(raw)
+    assert weights.sum() == pytest.approx(1.0)
+    order = np.argsort(raw)
+    assert (np.diff(weights[order]) >= 0).all()
+
+
+def test_equal_weights_stay_equal():
+    weights, k = smoothed_weights(np.zeros(500))
+    assert weights == pytest.approx(np.full(500, 1 / 500))
+    assert k == 0.0
+
+
+def test_a_skewed_density_is_met():
+    """The logarithm of a gamma variate of shape 2: mean psi(2), variance psi'(2)."""
+    density = stats.loggamma(2.0).logpdf
+    mode, spread = np.log([2.0]), np.array([[0.5]])
+    draws, k = importance_sample(lambda t: float(density(t[0])), mode, spread, 20_000, np.random.default_rng(0))
+    assert draws.mean() == pytest.approx(0.42278433, abs=0.02)
+    assert draws.var() == pytest.approx(0.64493407, rel=0.04)
+    assert k < 0.3
+
+
+def test_weights_that_rest_on_a_few_draws_are_said_so():
+    """A Cauchy density is far wider than the proposal around its mode."""
+    _, k = importance_sample(
+        lambda t: float(-np.log1p(t[0] ** 2 * 1e4) * 0.5),
+        np.zeros(1),
+        np.array([[1e-8]]),
+        2_000,
+        np.random.default_rng(0),
+    )
+    assert k > 0.5
+
+
+def test_an_untrusted_posterior_warns(today, monkeypatch):
+    model = crmkit.value.BetaGeoNBD().fit(today)
+    monkeypatch.setattr("crmkit.value._posterior._FREEDOM", 1e6)
+    monkeypatch.setattr("crmkit.value._posterior._reach", lambda *_: (np.full(4, 0.1), np.full(4, 0.1)))
+    with pytest.warns(ConvergenceWarning, match="above 0.7"):
+        model.sample_posterior(500, 0)
