@@ -18,6 +18,7 @@ from crmkit.value._contracts import BetaDiscreteWeibull, ShiftedBetaGeometric
 from crmkit.value._gamma_gamma import GammaGamma
 from crmkit.value._learned import CLVRegressor, NaiveValue
 from crmkit.value._posterior import Posterior
+from crmkit.value._report import ValueReport, value_report
 
 __all__ = [
     "BetaDiscreteWeibull",
@@ -29,10 +30,12 @@ __all__ = [
     "NaiveValue",
     "Posterior",
     "ShiftedBetaGeometric",
+    "ValueReport",
     "acquisition_cost",
     "cumulative_value",
     "discounted_value",
     "ltv_to_cac",
     "payback_periods",
     "single_event_value",
+    "value_report",
 ]

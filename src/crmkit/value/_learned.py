@@ -140,7 +140,10 @@ class CLVRegressor(RegressorMixin, BaseEstimator):
     >>> X = log.snapshots(pd.date_range("1997-05-01", "1998-04-01", freq="MS"), horizon="90D")
     >>> X_train, X_test, y_train, y_test = temporal_train_test_split(X, X.future_value())
     >>> model = CLVRegressor(random_state=0).fit(X_train, y_train)
-    >>> print(f"{model.predict(X_test).sum():,.0f} predicted, {y_test.sum():,.0f} came")
+    >>> print(f"{model.predict(X_test).sum() / y_test.sum():.1f} of what came")
+    1.2 of what came
+    >>> model.predict_interval(X_test).shape
+    (2357, 2)
     """
 
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012  scikit-learn's name and shape of the table
