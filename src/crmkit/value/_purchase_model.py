@@ -157,11 +157,16 @@ class PurchaseModel(BaseEstimator, ABC):
         sklearn.exceptions.ConvergenceWarning
             If the likelihood has no maximum, or it was not reached; the message says which.
         """
+        self._fit(X, sample_weight)
+        return self
+
+    def _fit(self, X: Any, sample_weight: Any) -> Rows:
+        """Fit, and give the rows that were read: those that `n_rows_used_` counts."""
         self._validate_params()
         rows = self._read_for_fit(X, sample_weight)
         self._rows, _ = rows.distinct()
         self._fit_rows()
-        return self
+        return rows
 
     def _read_for_fit(self, X: Any, sample_weight: Any) -> Rows:
         n, name = len(X), type(self).__name__
@@ -222,7 +227,7 @@ class PurchaseModel(BaseEstimator, ABC):
                 f"{values}). Predictions near the data may still be right, parameters and standard errors are not. "
                 "More customers or a longer history help, or penalty=1e-3, which pulls them towards 1 and the mean T.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
 
     def _not_told(self, found: Maximum, n: float) -> str:

@@ -108,7 +108,8 @@ def _rows_of_snapshots(X: Snapshots, wanted: Wanted) -> tuple[Rows, NDArray[np.b
     T, t_x = found.age / unit, (found.age - found.idle) / unit
     gaps = None if found.log_gaps is None else found.log_gaps - x * np.log(unit / time_unit_microseconds("D"))
     covariates = _attributes(X, wanted)
-    rows = Rows(frozen(x), frozen(t_x), frozen(T), _ones(len(x)), frozen(gaps), *covariates)
+    money = frozen(found.repeat_money) if X.log.has_money else None
+    rows = Rows(frozen(x), frozen(t_x), frozen(T), _ones(len(x)), frozen(gaps), *covariates, money)
     return (rows.take(~none), none) if none.any() else (rows, None)
 
 

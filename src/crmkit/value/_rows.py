@@ -35,6 +35,8 @@ class Rows:
     log_gaps : ndarray of float64 or None
         Sum of the logarithms of the times between purchases.
     purchase_covariates, dropout_covariates : ndarray of float64, shape (n, k), or None
+    repeat_money : ndarray of float64 or None
+        Money of the repeat purchases, which no purchase model looks at: for a model of spend beside it.
     """
 
     x: Floats
@@ -44,6 +46,7 @@ class Rows:
     log_gaps: Floats | None = None
     purchase_covariates: Floats | None = None
     dropout_covariates: Floats | None = None
+    repeat_money: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.x)
@@ -74,7 +77,7 @@ class Rows:
             keys += [] if covariates is None else list(covariates.T)
         first, order = _distinct(keys, self.weight)
         inverse = order[first.first_equal]
-        found = self.take(first.rows).weighing(first.sums[first.rows])
+        found = replace(self, repeat_money=None).take(first.rows).weighing(first.sums[first.rows])
         if self.log_gaps is not None:
             total = np.bincount(inverse, weights=self.weight * self.log_gaps, minlength=len(found))
             found = replace(found, log_gaps=frozen(total / found.weight))
