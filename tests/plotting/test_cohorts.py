@@ -36,7 +36,7 @@ def test_the_picture_holds_the_table(log, by, values):
     display = CohortDisplay.from_log(log, by, values)
     table = cohort_table(log, by, values, per_customer=True)
     np.testing.assert_array_equal(display.table, table)
-    np.testing.assert_array_equal(display.image_.get_array().filled(np.nan), table)
+    np.testing.assert_array_equal(np.ma.filled(display.mesh_.get_array(), np.nan), table)
     np.testing.assert_array_equal(display.sizes, cohort_table(log, by)[0])
     assert display.ax_.get_xlabel() == f"{by}s since the first purchase"
     display.figure_.canvas.draw()
@@ -52,7 +52,7 @@ def test_what_is_unfinished_is_hatched(log):
 
 def test_colours_span_what_is_finished_after_age_zero(log):
     display = CohortDisplay.from_log(log.before("1997-06-10"))
-    assert display.image_.get_clim() == (0.0, display.table[:2, 1].max())
+    assert display.mesh_.get_clim() == (0.0, display.table[:2, 1].max())
 
 
 def test_figures_and_names(log):

@@ -14,8 +14,7 @@ from crmkit.plotting._fonts import fonts_for
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.collections import PatchCollection
-    from matplotlib.image import AxesImage
+    from matplotlib.collections import PatchCollection, QuadMesh
     from matplotlib.text import Text
 
 #: Figures are written into cells as long as there are no more of them than this.
@@ -57,7 +56,7 @@ class CohortDisplay:
     ----------
     ax_ : matplotlib Axes
     figure_ : matplotlib Figure
-    image_ : matplotlib AxesImage
+    mesh_ : matplotlib QuadMesh
         The heat map.
     hatches_ : matplotlib PatchCollection
         One rectangle for each unfinished cell.
@@ -173,11 +172,12 @@ class CohortDisplay:
                 size = (min(3 + 0.5 * n_columns, 16), min(1.6 + 0.32 * n_rows, 12))
                 _, ax = plt.subplots(figsize=size, layout="constrained")
             self.ax_, self.figure_ = ax, ax.figure
-            shown = self.table if self.table.size else np.full((1, 1), np.nan)
             low, high = self._limits()
-            self.image_: AxesImage = ax.imshow(
-                shown, cmap="Blues", vmin=low, vmax=high, aspect="auto", interpolation="none"
-            )
+            edges = (np.arange(max(n, 1) + 1) - 0.5 for n in (n_columns, n_rows))
+            shown = self.table if self.table.size else np.full((1, 1), np.nan)
+            # Cells and not pixels: sharp in a vector format too.
+            self.mesh_: QuadMesh = ax.pcolormesh(*edges, shown, cmap="Blues", vmin=low, vmax=high)
+            ax.set_ylim(max(n_rows, 1) - 0.5, -0.5)
             self.hatches_: PatchCollection = self._hatch()
             self.texts_: list[Text] = self._write() if annotate and self.table.size <= _MOST_FIGURES else []
             every = -(-n_rows // _MOST_NAMES) or 1
@@ -206,7 +206,7 @@ class CohortDisplay:
 
     def _write(self) -> list[Text]:
         texts = []
-        low, high = self.image_.get_clim()
+        low, high = self.mesh_.get_clim()
         decimals = 0 if self.values == "money" and np.nanmax(self.table, initial=0.0) >= 100 else 2
         for row, age in zip(*np.nonzero(np.isfinite(self.table)), strict=True):
             value = self.table[row, age]
