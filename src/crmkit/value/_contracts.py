@@ -237,8 +237,8 @@ class _Contract(PurchaseModel):
 
         Notes
         -----
-        The next renewal counts as one period away. Where it is due right now, so that the first
-        payment is not discounted, multiply by ``exp(delta)`` (Fader & Hardie 2010, eq. 5).
+        The next renewal counts as one period away. Fader and Hardie (2010) count it as due right now,
+        its payment not discounted: multiply by ``exp(delta)`` for theirs.
         """
         rate = check_float("delta", delta, f"{type(self).__name__}.residual_purchases", low=0)
         return self._predict(X, lambda rows: self._discounted(rows, self._fitted(), np.inf, rate))
@@ -365,11 +365,11 @@ class ShiftedBetaGeometric(_Contract):
     >>> rows = np.array([(year, 1) for year in range(7)] + [(7, 0)])
     >>> model = ShiftedBetaGeometric().fit(rows, sample_weight=[*lost, 241])
     >>> print(f"{model.alpha_:.4f} {model.beta_:.4f} {model.loglik_:.4f}")
-    0.7041 1.1820 -1680.2653
+    0.7041 1.1820 -1680.2652
     >>> model.retention_rate([1, 2, 7, 12]).round(3)
     array([0.627, 0.756, 0.911, 0.945])
     >>> model.residual_purchases([[1, 0], [7, 0], [3, 1]], delta=np.log(1.1)).round(3)
-    array([5.074, 7.531, 0.   ])
+    array([3.73, 6.22, 0.  ])
     """
 
     _names = ("alpha", "beta")
