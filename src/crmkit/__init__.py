@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from crmkit.events import EventLog
     from crmkit.features import RFMTransformer
+    from crmkit.value import CLVEstimator
 
 # Rooms, and the room in which each flagship name lives. A new room is one entry here, one in
 # `__all__` and one import above; tests/test_public_api.py sees to it that the three agree.
@@ -43,9 +44,10 @@ _ROOMS = frozenset(
         "value",
     }
 )
-_FLAGSHIPS = {"EventLog": "crmkit.events", "RFMTransformer": "crmkit.features"}
+_FLAGSHIPS = {"CLVEstimator": "crmkit.value", "EventLog": "crmkit.events", "RFMTransformer": "crmkit.features"}
 
 __all__ = [
+    "CLVEstimator",
     "EventLog",
     "RFMTransformer",
     "__version__",

@@ -95,17 +95,25 @@ def test_simulated_totals_follow_the_scaled_beta_prime(p, q, n):
     assert stats.kstest(found, exact.cdf).pvalue > 1e-4
 
 
-def test_quantiles_are_numpys():
+def test_quantiles_are_those_of_numpys_weibull_places():
     values = np.random.default_rng(0).normal(size=37)
-    shares, out = np.array([0.0, 0.05, 0.5, 0.951, 1.0]), np.empty(5)
-    expected = np.quantile(values, shares)
+    shares, out = np.array([0.0, 0.01, 0.05, 0.5, 0.951, 0.99, 1.0]), np.empty(7)
+    expected = np.quantile(values, shares, method="weibull")
     quantiles(values, shares, out)
-    np.testing.assert_allclose(out, expected, rtol=1e-14)
+    np.testing.assert_allclose(out, expected, rtol=1e-13)
+
+
+def test_a_further_draw_lies_inside_as_often_as_was_asked():
+    rng, shares, out, inside = np.random.default_rng(0), np.array([0.05, 0.95]), np.empty(2), 0
+    for _ in range(4000):
+        quantiles(rng.normal(size=40), shares, out)
+        inside += out[0] < rng.normal() < out[1]
+    assert inside / 4000 == pytest.approx(0.9, abs=0.015)
 
 
 def test_quantiles_keep_infinity():
     out = np.empty(2)
-    quantiles(np.array([np.inf, 1.0, np.inf]), np.array([0.0, 0.9]), out)
+    quantiles(np.array([np.inf, 1.0, np.inf]), np.array([0.1, 0.6]), out)
     assert out.tolist() == [1.0, np.inf]
 
 

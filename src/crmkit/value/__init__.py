@@ -14,6 +14,7 @@ from crmkit.value._cash_flow import (
     payback_periods,
     single_event_value,
 )
+from crmkit.value._clv import CLVEstimator
 from crmkit.value._contracts import BetaDiscreteWeibull, ShiftedBetaGeometric
 from crmkit.value._gamma_gamma import GammaGamma
 from crmkit.value._learned import CLVRegressor, NaiveValue
@@ -24,6 +25,7 @@ __all__ = [
     "BetaDiscreteWeibull",
     "BetaGeoBetaBinomial",
     "BetaGeoNBD",
+    "CLVEstimator",
     "CLVRegressor",
     "GammaGamma",
     "ModifiedBetaGeoNBD",

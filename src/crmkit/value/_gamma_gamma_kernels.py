@@ -86,18 +86,18 @@ def total_spend(state, x, money, p, q, v, n):
 
 @kernel
 def quantiles(values, shares, out):
-    """Quantiles of unsorted values, which are put into order; between two order statistics by a straight line.
+    """Quantiles of unsorted values, which are put into order, such that a further draw lies below as often.
 
-    Infinite values are larger than all others; the line to one is infinite.
+    The place of the i-th of n values is i / (n + 1), and a straight line leads from one to the next; so
+    intervals of few draws are not too narrow. Infinite values are larger than all others.
     """
     values.sort()
     last = len(values) - 1
     for number in range(len(shares)):
-        place = shares[number] * last
+        place = min(max(shares[number] * (last + 2) - 1.0, 0.0), float(last))
         below = int(place)
-        part = place - below
-        low, high = values[below], values[below + 1] if part > 0.0 else values[below]
-        out[number] = low if low == high else low + part * (high - low)
+        low, high = values[below], values[min(below + 1, last)]
+        out[number] = low if low == high or place == below else low + (place - below) * (high - low)
 
 
 @kernel
