@@ -165,6 +165,19 @@ def test_predictions_agree_with_each_other(model):
     assert (np.diff(model.expected_purchases(X, 8)[:4]) > 0).all() or model.parameters_.get("c", 1.0) > 1
 
 
+def test_part_of_a_period_holds_no_renewal():
+    """As a value over 52 weeks asks of contracts of 30 days."""
+    model = fitted()
+    rows, parameters = model._read(X)[0], model._fitted()
+    np.testing.assert_array_equal(model._expected(rows, parameters, 12.13), model.expected_purchases(X, 12))
+    np.testing.assert_array_equal(
+        model._discounted(rows, parameters, 12.13, 0.1), model.discounted_purchases(X, 12, 0.1)
+    )
+    counts, values = model._futures(rows, np.tile(parameters, (200, 1)), 12.13, 0.1, np.arange(6, dtype=np.uint64))
+    assert counts.max() == 12
+    assert values.max() == pytest.approx(sum(np.exp(-0.1 * t) for t in range(1, 13)))
+
+
 contracts = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 1), st.integers(1, 9)), min_size=4, max_size=30)
 
 

@@ -11,6 +11,7 @@ from crmkit.events import EventLog
 from crmkit.value import _random_kernels
 from crmkit.value._beta_geo import BetaGeoNBD, ModifiedBetaGeoNBD
 from crmkit.value._beta_geo_beta_binomial import BetaGeoBetaBinomial
+from crmkit.value._contracts import BetaDiscreteWeibull
 from crmkit.value._learned import NaiveValue
 from crmkit.value._purchase_model import PurchaseModel
 
@@ -23,6 +24,7 @@ def warm_up() -> None:
         for model in (BetaGeoNBD(), ModifiedBetaGeoNBD(regularity=2)):
             _use(model, histories())
         _use(BetaGeoBetaBinomial(), np.ceil(histories()))
+        _use(BetaDiscreteWeibull(), np.column_stack([np.arange(400) % 9, np.arange(400) % 2]))
     _draw()
     _learn()
 
