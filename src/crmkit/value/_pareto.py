@@ -18,9 +18,6 @@ from crmkit.value._purchase_model import PurchaseModel
 from crmkit.value._reading import Wanted
 from crmkit.value._rows import Floats, Rows, frozen
 
-# Pieces of work are dealt out in so many rounds, so that threads get rows of every x.
-_ROUNDS = 32
-
 
 class ParetoNBD(PurchaseModel):
     """Pareto/NBD: buying at random with a rate of one's own, dropping out at any time.
@@ -158,10 +155,10 @@ class ParetoNBD(PurchaseModel):
         return np.append(self._natural(self._theta)[:4], 1.0 / self._spread)
 
     def _start(self, rows: Rows) -> Floats:
-        bought, lived = float(rows.weight @ rows.x), float(rows.weight @ rows.T)
-        rate = max(bought, 0.5) / max(lived, 1e-9)
+        # While they live customers buy more often than over all their time, part of which they may be gone.
+        rate = 1.6 * max(float(rows.weight @ rows.x), 0.5) / max(float(rows.weight @ rows.T), 1e-9)
         # Ones at the end: their logarithms, 0, are the effects of covariates.
-        return np.append([1.0, 0.5 / rate, 1.0, 2.0 * self._scale], np.ones(len(self._spread)))
+        return np.append([0.7, 0.7 / rate, 0.7, 0.5 * self._scale], np.ones(len(self._spread)))
 
     # -- likelihood ------------------------------------------------------------------------------
 
@@ -175,9 +172,8 @@ class ParetoNBD(PurchaseModel):
         run_in_ranges(tables.fill, len(x), x, r, alpha, s, beta, groups.low, span, first_panel, table, minimum=16)
         n_pieces = len(groups.begins)
         out = np.empty((n_pieces, 5))
-        order = np.concatenate([np.arange(first, n_pieces, _ROUNDS) for first in range(min(_ROUNDS, n_pieces))])
         run_in_ranges(
-            tables.add_up, n_pieces, order, groups.begins, groups.ends, groups.group_of, rows.x, rows.t_x, rows.T,
+            tables.add_up, n_pieces, groups.begins, groups.ends, groups.group_of, rows.x, rows.t_x, rows.T,
             rows.weight, x, r, alpha, s, beta, groups.low, span, first_panel, table, out,
             minimum=n_pieces if len(rows) < 10_000 else 2,
         )  # fmt: skip

@@ -12,9 +12,12 @@ import math
 import numpy as np
 
 from crmkit._numba import kernel
-from crmkit.value._pareto_kernels import NEGLIGIBLE, NODES, WEIGHTS, chances, lapse
+from crmkit.value._pareto_kernels import NEGLIGIBLE, chances, lapse
 from crmkit.value._random_kernels import exponential, gamma, poisson, uniform
 from crmkit.value._special_kernels import log_beta
+
+_nodes, _weights = np.polynomial.legendre.leggauss(20)
+_NODES, _WEIGHTS = 0.5 + 0.5 * _nodes, 0.5 * _weights
 
 
 @kernel
@@ -38,9 +41,9 @@ def _discounted_time_alive(s, B, horizon, delta):
     width = math.log1p(3.0 / (1.0 + abs(s - 1.0) + c))
     while begin < end:
         width = end - begin if end - begin <= 1.25 * width else width
-        for node in range(len(NODES)):
-            y = begin + width * NODES[node]
-            total += width * WEIGHTS[node] * math.exp((1.0 - s) * y - c * math.expm1(y))
+        for node in range(len(_NODES)):
+            y = begin + width * _NODES[node]
+            total += width * _WEIGHTS[node] * math.exp((1.0 - s) * y - c * math.expm1(y))
         begin += width
         fall = s - 1.0 + c * math.exp(begin)
         if fall > 0.0 and math.exp((1.0 - s) * begin - c * math.expm1(begin)) <= NEGLIGIBLE * total * fall:
@@ -98,9 +101,9 @@ def _counted_before_dropout(n, R, s, A, B, horizon):
         end = -np.inf if way < 0.0 else math.log(horizon)
         while way * (end - y) > 0.0:
             width = min(width, abs(end - y))
-            for node in range(len(NODES)):
-                tau = math.exp(y + way * width * NODES[node])
-                total += width * WEIGHTS[node] * math.exp(_log_of_count(n, R, s, A, B, tau) - highest)
+            for node in range(len(_NODES)):
+                tau = math.exp(y + way * width * _NODES[node])
+                total += width * _WEIGHTS[node] * math.exp(_log_of_count(n, R, s, A, B, tau) - highest)
             y += way * width
             tau = math.exp(y)
             fall = -way * _slope_of_count(n, R, s, A, B, tau)[0]

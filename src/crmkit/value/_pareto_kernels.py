@@ -23,8 +23,15 @@ import numpy as np
 from crmkit._numba import kernel
 from crmkit.value._special_kernels import digamma, log_gamma_ratio
 
-_nodes, _weights = np.polynomial.legendre.leggauss(20)
-NODES, WEIGHTS = 0.5 + 0.5 * _nodes, 0.5 * _weights
+_nodes, _weights = np.polynomial.legendre.leggauss(12)
+_NODES, _WEIGHTS = 0.5 + 0.5 * _nodes, 0.5 * _weights
+
+# Enough for a stretch in which F falls by a factor of two or three.
+_nodes, _weights = np.polynomial.legendre.leggauss(6)
+_FEW_NODES, _FEW_WEIGHTS = 0.5 + 0.5 * _nodes, 0.5 * _weights
+
+# Longest panel where the logarithm of the larger time bends.
+_LONGEST = 1.2
 
 # What is left of an integral when it is cut off, as a share of what has been added up.
 NEGLIGIBLE = 1e-18
@@ -49,19 +56,21 @@ def lapse(R, s, a, b, length):
     slope = (R + s * ratio) if a < b else (R * ratio + s)
     # The logarithm of the other one bends here: panels may grow only with the distance from it.
     bend = math.log(far / near - 1.0) if far > near else -np.inf
-    begin, width = 0.0, math.log1p(3.0 / (1.0 + slope))
+    begin, width = 0.0, min(_LONGEST, math.log1p(5.0 / (1.0 + slope)))
     last = False
     while not last and length > 0.0:
         last = length - begin <= 1.25 * width
         if last:
             width = length - begin
-        for node in range(len(NODES)):
-            u = begin + width * NODES[node]
+        few = width * (1.0 + R + s) < 1.0
+        for node in range(len(_FEW_NODES) if few else len(_NODES)):
+            u = begin + width * (_FEW_NODES[node] if few else _NODES[node])
             grown = math.expm1(min(u, 600.0))
             other = math.log1p(ratio * grown) + (u - min(u, 600.0))
             la, lb = (u, other) if a < b else (other, u)
             ia, ib = 1.0 / (a + near * grown), 1.0 / (b + near * grown)
-            left = width * WEIGHTS[node] * math.exp(-R * la - s * lb) * (near + near * grown)
+            share = width * (_FEW_WEIGHTS[node] if few else _WEIGHTS[node])
+            left = share * math.exp(-R * la - s * lb) * (near + near * grown)
             dropout, purchase = left * s * ib, left * R * ia
             d += dropout
             d_la += dropout * la
@@ -79,7 +88,7 @@ def lapse(R, s, a, b, length):
         la, lb = (begin, other) if a < b else (other, begin)
         if math.exp(-R * la - s * lb) <= NEGLIGIBLE * min(d, p):
             break
-        width = min(2.0 * width, 2.0 + max(0.0, begin - bend))
+        width = min(1.8 * width, _LONGEST + max(0.0, begin - bend))
     return d, d_la, d_lb, d_ia, d_ib, p, p_la, p_lb, p_ia, p_ib
 
 

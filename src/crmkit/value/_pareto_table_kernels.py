@@ -29,6 +29,9 @@ _WIDTH = 2.0
 #: Rows that are added up before the sums are: fixed, so that any number of threads gives the same bits.
 PIECE = 4096
 
+# Pieces are worked on in so many rounds, so that each thread gets groups of every x.
+_ROUNDS = 32
+
 # A table costs as much as so many rows of the exact sum, for each of its panels.
 _ROWS_OF_A_PANEL = 12
 
@@ -194,16 +197,28 @@ def _add_tabulated(begin, end, t_x, T, weight, near, low, span, table, out):
 
 
 @kernel
+def in_rounds(position, n):
+    """The piece that is worked on at a position: all numbers below n once, every 32nd after another."""
+    long = n % _ROUNDS
+    length = n // _ROUNDS + 1
+    if position < long * length:
+        return position // length + position % length * _ROUNDS
+    position -= long * length
+    length -= 1
+    return long + position // length + position % length * _ROUNDS
+
+
+@kernel
 def add_up(
-    start, stop, order, begins, ends, group_of, rows_x, t_x, T, weight,
+    start, stop, begins, ends, group_of, rows_x, t_x, T, weight,
     x, r, alpha, s, beta, low, span, first_panel, table, out,
 ):  # fmt: skip
     """Weighted log-likelihood and its derivatives by log r, alpha, s and beta, for some pieces of groups.
 
-    A piece is the rows from `begins` to `ends`, and has a row of `out`. `order` is the order of work.
+    A piece is the rows from `begins` to `ends`, and has a row of `out`.
     """
     for position in range(start, stop):
-        piece = order[position]
+        piece = in_rounds(position, len(begins))
         g = group_of[piece]
         begin, end = begins[piece], ends[piece]
         out[piece] = 0.0
