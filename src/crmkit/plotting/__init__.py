@@ -11,5 +11,25 @@ from crmkit.plotting._cohorts import CohortDisplay
 from crmkit.plotting._fonts import fonts_for, has_glyphs
 from crmkit.plotting._retention import RetentionCurveDisplay
 from crmkit.plotting._temporal_split import TemporalSplitDisplay
+from crmkit.plotting._value_concentration import ValueConcentrationDisplay
+from crmkit.plotting._value_frequency import CalibrationByFrequencyDisplay, PurchaseCountDisplay
+from crmkit.plotting._value_heterogeneity import HeterogeneityDisplay
+from crmkit.plotting._value_history import AliveHistoryDisplay
+from crmkit.plotting._value_maps import AliveProbabilityDisplay, FrequencyRecencyDisplay
+from crmkit.plotting._value_tracking import TrackingDisplay
 
-__all__ = ["CohortDisplay", "RetentionCurveDisplay", "TemporalSplitDisplay", "fonts_for", "has_glyphs"]
+__all__ = [
+    "AliveHistoryDisplay",
+    "AliveProbabilityDisplay",
+    "CalibrationByFrequencyDisplay",
+    "CohortDisplay",
+    "FrequencyRecencyDisplay",
+    "HeterogeneityDisplay",
+    "PurchaseCountDisplay",
+    "RetentionCurveDisplay",
+    "TemporalSplitDisplay",
+    "TrackingDisplay",
+    "ValueConcentrationDisplay",
+    "fonts_for",
+    "has_glyphs",
+]
