@@ -47,16 +47,18 @@ class Slices:
         """What came over what was said, of each slice; pulled to that of all rows where it is uncertain.
 
         The pull is that of empirical Bayes: the ratios vary truly by what they vary more than their
-        standard errors explain.
+        standard errors explain. Errors are taken to be alike in all slices, or one huge amount would
+        raise the ratio of its slice and take away the trust in it, and levels would be too low.
         """
         whole = _over(float(y.sum()), float(said.sum()))
         told, came = np.bincount(self.of_row, whole * said), np.bincount(self.of_row, y)
         ratio = np.array([_over(one, other) for one, other in zip(came, told, strict=True)])
-        missed = np.bincount(self.of_row, (y - ratio[self.of_row] * whole * said) ** 2)
-        error = missed / np.where(told > 0, told, 1.0) ** 2
+        missed = float(np.mean((y - ratio[self.of_row] * whole * said) ** 2))
+        error = missed * np.bincount(self.of_row) / np.where(told > 0, told, 1.0) ** 2
         true = max(float(np.mean((ratio - 1) ** 2 - error)), 0.0)
-        pull = true / np.maximum(true + error, np.finfo(np.float64).tiny)
-        return whole * (1 + (ratio - 1) * pull)
+        pulled = 1 + (ratio - 1) * true / np.maximum(true + error, np.finfo(np.float64).tiny)
+        # The sum of all rows is not what is uncertain here.
+        return whole * pulled * _over(float(came.sum()), float(pulled @ told))
 
 
 def _over(came: float, told: float) -> float:
