@@ -113,7 +113,7 @@ def test_without_matplotlib_the_page_says_so(log, tmp_path, monkeypatch, read_pa
     shown = read_page(write_report(log.before("1997-01-20"), tmp_path).page.read_text(encoding="utf-8"))
     assert shown.attributes("img") == []
     assert "matplotlib is not installed" in shown.text
-    assert len(shown.tables) == 3
+    assert len(shown.tables) == 4
 
 
 SMALL = {
