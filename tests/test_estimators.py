@@ -25,6 +25,7 @@ FEWEST: dict[str, tuple[int, int]] = {
     "GammaGamma": (1, 13),
     "ModifiedBetaGeoNBD": (1, 13),
     "NaiveValue": (1, 13),
+    "ParetoNBD": (1, 13),
     "RFMTransformer": (1, 13),
     "ShiftedBetaGeometric": (1, 13),
 }

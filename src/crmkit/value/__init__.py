@@ -18,6 +18,7 @@ from crmkit.value._clv import CLVEstimator
 from crmkit.value._contracts import BetaDiscreteWeibull, ShiftedBetaGeometric
 from crmkit.value._gamma_gamma import GammaGamma
 from crmkit.value._learned import CLVRegressor, NaiveValue
+from crmkit.value._pareto import ParetoNBD
 from crmkit.value._posterior import Posterior
 from crmkit.value._report import ValueReport, value_report
 
@@ -30,6 +31,7 @@ __all__ = [
     "GammaGamma",
     "ModifiedBetaGeoNBD",
     "NaiveValue",
+    "ParetoNBD",
     "Posterior",
     "ShiftedBetaGeometric",
     "ValueReport",

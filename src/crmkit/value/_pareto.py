@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from crmkit._numba import run_in_ranges
+from crmkit._validation import parameter_error
 from crmkit.value import _pareto_future_kernels as future
 from crmkit.value import _pareto_kernels as kernels
 from crmkit.value import _pareto_table_kernels as tables
@@ -114,6 +115,10 @@ class ParetoNBD(PurchaseModel):
     # -- parameters and covariates ---------------------------------------------------------------
 
     def _wanted(self) -> Wanted:
+        for name in ("purchase_covariates", "dropout_covariates"):
+            columns = getattr(self, name)
+            if not all(isinstance(column, str) for column in columns):
+                raise parameter_error(name, columns, "a sequence of names of columns", type(self).__name__)
         return replace(super()._wanted(), covariates=(tuple(self.purchase_covariates), tuple(self.dropout_covariates)))
 
     def _names_of_theta(self) -> tuple[str, ...]:
@@ -125,9 +130,6 @@ class ParetoNBD(PurchaseModel):
         """The parameters by name; effects of covariates are ``purchase_{column}`` and ``dropout_{column}``."""
         check_is_fitted(self, "loglik_")
         return dict(zip(self._names_of_theta(), map(float, self._fitted()), strict=True))
-
-    def _n_free(self) -> int:
-        return len(self._names_of_theta())
 
     def _fit_rows(self) -> None:
         rows = self._rows

@@ -216,12 +216,13 @@ class PurchaseModel(BaseEstimator, ABC):
         parameters = self._natural(found.theta)
         for position, letter in enumerate(self._names):
             setattr(self, f"{letter}_", float(parameters[position]))
-        self.loglik_ = float(rows.weight @ (self._log_likelihood(rows, parameters) + self._constants(rows)))
+        self.loglik_ = self._sums(rows, parameters)[0] + float(np.sum(rows.weight * self._constants(rows)))
         k = self._n_free()
         self.aic_ = 2.0 * k - 2.0 * self.loglik_
         self.bic_ = k * float(np.log(n)) - 2.0 * self.loglik_
         if reason:
-            values = ", ".join(f"{letter}={value:.4g}" for letter, value in zip(self._names, parameters, strict=True))
+            named = zip(self._names_of_theta(), parameters, strict=True)
+            values = ", ".join(f"{letter}={value:.4g}" for letter, value in named)
             warnings.warn(
                 f"{name}: the likelihood of {n:,.0f} customers has no maximum that the data tell: {reason} (at "
                 f"{values}). Predictions near the data may still be right, parameters and standard errors are not. "
@@ -235,7 +236,7 @@ class PurchaseModel(BaseEstimator, ABC):
         curvature, direction = weakest_direction(found.hessian * n)
         if curvature > _FLAT:
             return ""
-        moving = [letter for letter, part in zip(self._names, direction, strict=True) if abs(part) > 0.3]
+        moving = [letter for letter, part in zip(self._names_of_theta(), direction, strict=True) if abs(part) > 0.3]
         return f"it hardly changes along {' and '.join(moving)}"
 
     def _time_scale(self, rows: Rows) -> float:
@@ -250,7 +251,7 @@ class PurchaseModel(BaseEstimator, ABC):
         return frozen(np.exp(theta + self._shift()))
 
     def _n_free(self) -> int:
-        return len(self._names)
+        return len(self._names_of_theta())
 
     def _objective(self, rows: Rows) -> Callable[[Floats], tuple[float, Floats]]:
         """The mean penalised log-likelihood, by logarithms whose times are relative to the mean T."""
@@ -536,7 +537,7 @@ class PurchaseModel(BaseEstimator, ABC):
         known = self._information() + prior if self.converged_ else None
         mode = maximise(log_density, start, tol=1e-8, max_iter=self.max_iter, hessian=known)
         covariance = np.asarray(np.linalg.inv(-second_derivatives(log_density, mode.theta)), dtype=np.float64)
-        draws, k = importance_sample(lambda theta: log_density(theta)[0], mode.theta, covariance, n_draws, rng)
+        draws, k = importance_sample(log_density, mode.theta, covariance, n_draws, rng)
         if not k <= TRUSTED_K:
             warnings.warn(
                 f"{owner}: the importance weights have k = {k:.2f}, above {TRUSTED_K}: intervals that rest on these "

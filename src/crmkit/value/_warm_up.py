@@ -13,6 +13,7 @@ from crmkit.value._beta_geo import BetaGeoNBD, ModifiedBetaGeoNBD
 from crmkit.value._beta_geo_beta_binomial import BetaGeoBetaBinomial
 from crmkit.value._contracts import BetaDiscreteWeibull
 from crmkit.value._learned import NaiveValue
+from crmkit.value._pareto import ParetoNBD
 from crmkit.value._purchase_model import PurchaseModel
 
 
@@ -21,7 +22,7 @@ def warm_up() -> None:
     with warnings.catch_warnings():
         # What is fitted here need not have a maximum.
         warnings.simplefilter("ignore")
-        for model in (BetaGeoNBD(), ModifiedBetaGeoNBD(regularity=2)):
+        for model in (BetaGeoNBD(), ModifiedBetaGeoNBD(regularity=2), ParetoNBD()):
             _use(model, histories())
         _use(BetaGeoBetaBinomial(), np.ceil(histories()))
         _use(BetaDiscreteWeibull(), np.column_stack([np.arange(400) % 9, np.arange(400) % 2]))
