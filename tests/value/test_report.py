@@ -133,9 +133,8 @@ def test_lists_are_named_after_classes(X, y):
 def test_polars_in_polars_out():
     pl = pytest.importorskip("polars")
     frame = pl.from_pandas(load_cdnow())
-    X = EventLog.from_frame(frame, customer="customer_id", time="date", value="value").snapshot(
-        "1997-10-01", horizon="13W"
-    )
+    log = EventLog.from_frame(frame, customer="customer_id", time="date", value="value")
+    X = log.snapshot("1997-10-01", horizon="13W")
     found = value_report({}, X, X.future_value(), n_resamples=40)
     assert isinstance(found.table, pl.DataFrame)
     assert isinstance(found.deciles, pl.DataFrame)
@@ -143,9 +142,9 @@ def test_polars_in_polars_out():
 
 def test_few_rows_have_fewer_deciles(log):
     X = log.snapshot("1997-10-01", horizon="39W")
-    rows = np.r_[np.flatnonzero(X.future_value() > 0)[:2], np.flatnonzero(X.future_value() == 0)[:2]]
+    rows = np.r_[np.flatnonzero(X.future_value() > 0)[:5], np.flatnonzero(X.future_value() == 0)[:3]]
     found = value_report({}, X[rows], X.future_value()[rows], n_resamples=40, coverage=0.5)
-    assert list(found.deciles["decile"]) == [1, 2, 3, 4]
+    assert list(found.deciles["decile"]) == list(range(1, 9))
     assert np.isinf(found.deciles["high"]).all()
 
 
