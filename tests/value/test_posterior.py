@@ -74,30 +74,49 @@ def test_equal_weights_stay_equal():
 
 
 def test_a_skewed_density_is_met():
-    """The logarithm of a gamma variate of shape 2: mean psi(2), variance psi'(2)."""
-    density = stats.loggamma(2.0).logpdf
-    mode, spread = np.log([2.0]), np.array([[0.5]])
-    draws, k = importance_sample(lambda t: float(density(t[0])), mode, spread, 20_000, np.random.default_rng(0))
-    assert draws.mean() == pytest.approx(0.42278433, abs=0.02)
-    assert draws.var() == pytest.approx(0.64493407, rel=0.04)
+    """The logarithm of a gamma variate of shape 2, mean psi(2) and variance psi'(2), beside a normal variate."""
+
+    def density(theta):
+        x, y = theta
+        return 2 * x - np.exp(x) - 0.5 * y * y, np.array([2 - np.exp(x), -y])
+
+    draws, k = importance_sample(
+        density, np.array([np.log(2.0), 0.0]), np.diag([0.5, 1.0]), 20_000, np.random.default_rng(0)
+    )
+    assert draws.mean(axis=0) == pytest.approx([0.42278433, 0.0], abs=0.02)
+    assert draws.var(axis=0) == pytest.approx([0.64493407, 1.0], rel=0.04)
     assert k < 0.3
 
 
+def test_a_bent_ridge_is_followed():
+    """Rosenbrock's banana: x is normal with variance 4, y is x * x plus a normal variate of variance .01."""
+
+    def density(theta):
+        x, y = theta
+        off = y - x * x
+        return -x * x / 8 - off * off / 0.02, np.array([-x / 4 + 2 * x * off / 0.01, -off / 0.01])
+
+    draws, k = importance_sample(density, np.zeros(2), np.diag([4.0, 0.01]), 20_000, np.random.default_rng(0))
+    assert draws[:, 0].var() == pytest.approx(4.0, rel=0.06)
+    assert draws[:, 1].mean() == pytest.approx(4.0, rel=0.06)
+    assert k < 0.5
+
+
 def test_weights_that_rest_on_a_few_draws_are_said_so():
-    """A Cauchy density is far wider than the proposal around its mode."""
-    _, k = importance_sample(
-        lambda t: float(-np.log1p(t[0] ** 2 * 1e4) * 0.5),
-        np.zeros(1),
-        np.array([[1e-8]]),
-        2_000,
-        np.random.default_rng(0),
-    )
+    """Across a straight ridge, a Cauchy density is far wider than the bell curve of its mode."""
+
+    def density(theta):
+        x, y = theta
+        return -x * x / 2 - 4 * np.log1p(1e4 * y * y), np.array([-x, -8e4 * y / (1 + 1e4 * y * y)])
+
+    _, k = importance_sample(density, np.zeros(2), np.diag([1.0, 1e-8]), 2_000, np.random.default_rng(0))
     assert k > 0.5
 
 
 def test_an_untrusted_posterior_warns(today, monkeypatch):
     model = crmkit.value.BetaGeoNBD().fit(today)
-    monkeypatch.setattr("crmkit.value._posterior._FREEDOM", 1e6)
-    monkeypatch.setattr("crmkit.value._posterior._reach", lambda *_: (np.full(4, 0.1), np.full(4, 0.1)))
-    with pytest.warns(ConvergenceWarning, match="above 0.7"):
-        model.sample_posterior(500, 0)
+    monkeypatch.setattr(
+        "crmkit.value._purchase_model.importance_sample", lambda density, mode, *_: (np.tile(mode, (100, 1)), 0.9)
+    )
+    with pytest.warns(ConvergenceWarning, match="k = 0.90, above 0.7"):
+        model.sample_posterior(100, 0)

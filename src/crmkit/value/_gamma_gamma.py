@@ -335,7 +335,12 @@ class GammaGamma(BaseEstimator):
         def log_density(theta: Floats) -> float:
             return likelihood(theta) - stiffness * float((theta - centre) @ (theta - centre))
 
-        draws, k = importance_sample(log_density, self._theta, self._spread, n_draws, generator)
+        def objective(theta: Floats) -> tuple[float, Floats]:
+            steps = 1e-5 * np.eye(3)
+            slope = [(log_density(theta + step) - log_density(theta - step)) / 2e-5 for step in steps]
+            return log_density(theta), np.array(slope)
+
+        draws, k = importance_sample(objective, self._theta, self._spread, n_draws, generator, log_density)
         return Posterior(NAMES, np.exp(draws), k, likelihood.n_customers)
 
     def predict_interval(
