@@ -174,11 +174,12 @@ def test_samples_are_fitted_by_what_made_them(Model, frame):
 @each_model
 def test_outcomes_spread_wider_than_means(Model, today):
     model = Model().fit(today)
-    options = {"n_draws": 200, "random_state": 0}
+    options = {"n_draws": 1_000, "random_state": 0}
     outcome = model.total_purchases(today, "39W", **options)
     mean = model.total_purchases(today, "39W", kind="mean", **options)
     assert outcome.value == mean.value == pytest.approx(model.expected_purchases(today, "39W").sum())
     assert outcome.high - outcome.low > mean.high - mean.low > 0
+    options["n_draws"] = 200
     ends = model.predict_interval(today, horizon="39W", **options)
     assert ends.shape == (2357, 2)
     assert (ends == np.floor(ends)).all()
