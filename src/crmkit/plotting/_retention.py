@@ -128,7 +128,7 @@ class RetentionCurveDisplay:
         RetentionCurveDisplay
             Itself.
         """
-        from matplotlib.ticker import MaxNLocator
+        from matplotlib.ticker import MaxNLocator, PercentFormatter
 
         title, xlabel, ylabel = "Share of customers who buy, by age", f"{self.by}s since the first purchase", "share"
         with fonts_for(title, xlabel, ylabel, self.name or ""):
@@ -148,7 +148,7 @@ class RetentionCurveDisplay:
             self.band_.sticky_edges.y.append(0.0)
             ax.update_datalim([(1.0, 0.0)])
             ax.autoscale_view()
-            ax.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+            ax.yaxis.set_major_formatter(PercentFormatter(1.0))
             ax.xaxis.set_major_locator(MaxNLocator(integer=True))
             ax.set_xlabel(xlabel)
             ax.set_ylabel(ylabel)
