@@ -196,7 +196,7 @@ class PurchaseCountDisplay:
     >>> log = EventLog.from_frame(load_cdnow(), customer="customer_id", time="date", value="value")
     >>> display = PurchaseCountDisplay.from_estimator(BetaGeoNBD().fit(log.snapshot("1997-10-01")))
     >>> display.actual[:4], display.expected[:4].round()
-    (array([1411.,  439.,  214.,  100.]), array([1423.,  419.,  202.,  112.]))
+    (array([1411.,  439.,  214.,  100.]), array([1408.,  460.,  192.,  101.]))
     """
 
     def __init__(

@@ -16,9 +16,9 @@ from crmkit.value import (
     BetaGeoNBD,
     GammaGamma,
     ModifiedBetaGeoNBD,
+    ParetoNBD,
     ShiftedBetaGeometric,
 )
-from crmkit.value._pareto import ParetoNBD
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -143,8 +143,9 @@ class HeterogeneityDisplay:
                         density.mean, color="#d55e00", linestyle="--", linewidth=1.0, label=f"mean {density.mean:.3g}"
                     )
                     ax.legend(frameon=False)
-                # Densities that are infinite at an end would flatten all else.
-                ax.set_ylim(0, 1.1 * float(np.quantile(density.density, 0.97)))
+                # A density that is infinite at an end would flatten all else; one that is a spike is all there is.
+                top = float(np.quantile(density.density, 0.97))
+                ax.set_ylim(0, 1.1 * top if top > 0 else None)
                 ax.set_xlabel(density.name)
                 ax.set_ylabel("density over customers")
         return self

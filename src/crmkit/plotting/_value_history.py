@@ -60,7 +60,7 @@ class AliveHistoryDisplay:
     >>> model = ParetoNBD().fit(log.snapshot("1997-10-01"))
     >>> display = AliveHistoryDisplay.from_estimator(model, log, 4)
     >>> len(display.purchase), display.probability[[0, 100, -1]].round(2)
-    (4, array([0.99, 0.69, 0.53]))
+    (4, array([1.  , 0.56, 0.63]))
     """
 
     def __init__(

@@ -153,7 +153,7 @@ class FrequencyRecencyDisplay(_Map):
     >>> model = BetaGeoNBD().fit(log.snapshot("1997-10-01"))
     >>> display = FrequencyRecencyDisplay.from_estimator(model, "39W")
     >>> display.values.shape, display.values[10, [50, 100]].round(2)
-    ((30, 101), array([0.26, 7.54]))
+    ((30, 101), array([0.23, 6.81]))
     """
 
     _title, _label = "Expected purchases", "expected purchases"
@@ -231,7 +231,7 @@ class AliveProbabilityDisplay(_Map):
     >>> model = BetaGeoNBD().fit(log.snapshot("1997-10-01"))
     >>> display = AliveProbabilityDisplay.from_estimator(model)
     >>> display.values[10, [50, 100]].round(3)
-    array([0.025, 0.935])
+    array([0.031, 0.935])
     """
 
     _title, _label = "Chance to be alive", "P(alive)"
