@@ -173,7 +173,7 @@ class _Contract(PurchaseModel):
 
     # -- public ----------------------------------------------------------------------------------
 
-    def fit(self, X: Any, y: object = None, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: object = None, sample_weight: Any = None) -> Self:  # noqa: ARG002  scikit-learn's signature
         """Estimate the parameters by maximum likelihood.
 
         Parameters
@@ -206,7 +206,8 @@ class _Contract(PurchaseModel):
         Fit on everybody who ever had a contract. Snapshots made with ``alive=`` hold the survivors
         alone, and would say that nobody leaves.
         """
-        return super().fit(X, y, sample_weight)
+        self._fit(X, sample_weight)
+        return self
 
     def _read_for_fit(self, X: Any, sample_weight: Any) -> Rows:
         if isinstance(X, Snapshots) and len(X.log.kinds):
