@@ -118,7 +118,7 @@ def test_the_table_kept_by_a_model_is_its_likelihood(today, fitted):
     rng = np.random.default_rng(0)
     for theta in fitted._theta + rng.normal(0, 0.5, (20, 3)):
         assert fitted._likelihood(theta) == pytest.approx(likelihood(theta)[0], rel=1e-12)
-    assert fitted._likelihood(fitted._theta + [0, 0, 1e3]) == -np.inf
+    assert fitted._likelihood(fitted._theta + np.array([0, 0, 1e3])) == -np.inf
 
 
 def test_nothing_nearby_is_better(fitted):

@@ -194,29 +194,36 @@ def _sum_over_phases(R, odds, a, c, k, j, future, highest):
     """`_living_on`, phase by phase."""
     x, mean = odds / (1.0 + odds), R * odds
     last = int(min(highest, k * _TERMS_OF_PHASES - j - 1.0))  # the end of a purchase's phases
-    # Terms may be below all floats before they grow: they are kept times exp(-offset).
+    # Terms may be below all floats before they grow: they are kept times exp(-offset). What survives may
+    # fall below them too while the probabilities of n rise, so for ``future = 1`` a term is their product.
     offset = -R * math.log1p(odds)
     term, total = 1.0, 0.0
     survives, expected, bought, left = 1.0, 0.0, 0, k - j
     n = 0
     while n <= last:
-        total += term * (expected if future == 0 else survives)
+        total += term * expected if future == 0 else term
         term *= (R + n) / (n + 1.0) * x
         n += 1
         left -= 1
         if left == 0:
             left = k
-            expected += survives
-            survives *= (c + bought) / (a + c + bought)
+            share = (c + bought) / (a + c + bought)
+            if future == 0:
+                expected += survives
+                survives *= share
+            else:
+                term *= share
             bought += 1
         if term > 1e250:
             term *= 1e-250
             total *= 1e-250
             offset += 575.6462732485115
         if n > mean and term * (bought + 1.0) < 1e-18 * total:
-            return total * math.exp(offset)
-    total *= math.exp(offset)
-    if n > highest:
+            break
+    # In two steps, for the first may be below all floats where the total is above them.
+    total *= math.exp(0.5 * offset)
+    total *= math.exp(0.5 * offset)
+    if n <= last or n > highest:
         return total
     if future == 0:
         total += expected * negative_binomial_tail(float(n), R, odds)
