@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.container import BarContainer
     from matplotlib.lines import Line2D
 
-    from crmkit.value._purchase_model import PurchaseModel
-
 #: Customers are put into so many groups of similar length of observation where it differs for all of them.
 _MOST_LENGTHS = 400
 
@@ -84,7 +82,7 @@ class CalibrationByFrequencyDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator: PurchaseModel,
+        estimator: Any,
         X: Any,
         y: Any = None,
         *,
@@ -214,7 +212,7 @@ class PurchaseCountDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator: PurchaseModel, *, max_count: int = 7, name: str | None = None, ax: Axes | None = None
+        cls, estimator: Any, *, max_count: int = 7, name: str | None = None, ax: Axes | None = None
     ) -> Self:
         """Add up the probabilities of the customers of the fit, and draw.
 

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.collections import LineCollection
     from matplotlib.lines import Line2D
 
-    from crmkit.value._purchase_model import PurchaseModel
-
 
 class AliveHistoryDisplay:
     """Draw how the chance that a customer is still one fell and rose with the purchases.
@@ -79,7 +77,7 @@ class AliveHistoryDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator: PurchaseModel,
+        estimator: Any,
         log: EventLog,
         customer: Any,
         *,

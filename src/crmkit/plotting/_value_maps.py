@@ -10,14 +10,11 @@ from numpy.typing import NDArray
 
 from crmkit._validation import check_int
 from crmkit.plotting._fonts import fonts_for
-from crmkit.value._beta_geo_beta_binomial import BetaGeoBetaBinomial
-from crmkit.value._rows import Rows, frozen
+from crmkit.value import BetaGeoBetaBinomial
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import QuadMesh
-
-    from crmkit.value._purchase_model import PurchaseModel
 
 #: Columns of a map, and at most so many rows.
 _CELLS = 100
@@ -83,8 +80,8 @@ class _Map:
     @classmethod
     def _draw(
         cls,
-        estimator: PurchaseModel,
-        function: Callable[[Rows], NDArray[np.float64]],
+        estimator: Any,
+        function: Callable[[Any], NDArray[np.float64]],
         T: Any,
         max_frequency: int | None,
         ax: Axes | None,
@@ -103,10 +100,9 @@ class _Map:
         recency = np.unique(np.rint(steps)) if discrete else steps
         x, t_x = (axis.ravel() for axis in np.meshgrid(frequency, recency, indexing="ij"))
         possible = ((x == 0) == (t_x == 0)) & ((x <= t_x) | (not discrete))
-        n = int(possible.sum())
-        columns = (x[possible], t_x[possible], np.full(n, length), np.ones(n))
-        values = np.full(len(x), np.nan)
-        values[possible] = function(Rows(*map(frozen, columns)))
+        x, t_x = x[possible], t_x[possible]
+        values = np.full(len(possible), np.nan)
+        values[possible] = function(estimator._histories(x, t_x, np.full(len(x), length)))
         unit = "opportunities" if discrete else _UNITS[estimator.time_unit] if estimator._on_snapshots else ""
         return cls(frequency, recency, values.reshape(len(frequency), -1), length, unit=unit).plot(ax=ax)
 
@@ -158,10 +154,21 @@ class FrequencyRecencyDisplay(_Map):
 
     _title, _label = "Expected purchases", "expected purchases"
 
+    def __init__(
+        self,
+        frequency: NDArray[np.float64],
+        recency: NDArray[np.float64],
+        values: NDArray[np.float64],
+        T: float,
+        *,
+        unit: str = "",
+    ) -> None:
+        super().__init__(frequency, recency, values, T, unit=unit)
+
     @classmethod
     def from_estimator(
         cls,
-        estimator: PurchaseModel,
+        estimator: Any,
         horizon: Any,
         *,
         T: Any = None,
@@ -236,10 +243,21 @@ class AliveProbabilityDisplay(_Map):
 
     _title, _label = "Chance to be alive", "P(alive)"
 
+    def __init__(
+        self,
+        frequency: NDArray[np.float64],
+        recency: NDArray[np.float64],
+        values: NDArray[np.float64],
+        T: float,
+        *,
+        unit: str = "",
+    ) -> None:
+        super().__init__(frequency, recency, values, T, unit=unit)
+
     @classmethod
     def from_estimator(
         cls,
-        estimator: PurchaseModel,
+        estimator: Any,
         *,
         after: Any = 0,
         T: Any = None,

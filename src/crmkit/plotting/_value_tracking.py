@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-    from crmkit.value._purchase_model import PurchaseModel
-
 _TITLES = {"incremental": "Repeat purchases per {step}", "cumulative": "Repeat purchases so far"}
 
 
@@ -88,7 +86,7 @@ class TrackingDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator: PurchaseModel,
+        estimator: Any,
         X: Snapshots,
         *,
         step: Any = "7D",
@@ -205,7 +203,7 @@ def _repeats(X: Snapshots, end: np.datetime64, collapse: Any) -> int:
 
 
 def _expected(
-    estimator: PurchaseModel, births: NDArray[np.int64], counts: NDArray[np.int64], ends: NDArray[np.int64]
+    estimator: Any, births: NDArray[np.int64], counts: NDArray[np.int64], ends: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """Expected repeat purchases until each end: one expectation for each distinct age, not for each customer."""
     ages = np.maximum(ends[:, None] - births, 0)

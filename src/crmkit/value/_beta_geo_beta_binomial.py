@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
 
 from crmkit._compat import Interval
 from crmkit._durations import duration_name, to_microseconds
@@ -16,7 +17,7 @@ from crmkit.events import Snapshots
 from crmkit.exceptions import ParameterError
 from crmkit.value import _beta_geo_beta_binomial_kernels as kernels
 from crmkit.value._purchase_model import PurchaseModel
-from crmkit.value._reading import Wanted, read_rows
+from crmkit.value._reading import Wanted, in_time_units, read_rows
 from crmkit.value._rows import Floats, Rows, frozen
 
 #: Rows whose log-likelihoods are added up before the sums are: fixed, so that any number of threads gives the
@@ -110,8 +111,6 @@ class BetaGeoBetaBinomial(PurchaseModel):
 
     _names = ("alpha", "beta", "gamma", "delta")
     _columns = ("frequency", "recency", "n_periods")
-    #: In which snapshots are read; the model itself counts periods.
-    time_unit = "D"
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "penalty": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -128,7 +127,7 @@ class BetaGeoBetaBinomial(PurchaseModel):
         return to_microseconds(self.period, "period")
 
     def _wanted(self) -> Wanted:
-        return replace(super()._wanted(), collapse=self._period())
+        return Wanted(type(self).__name__, self._columns, time_unit="D", collapse=self._period())
 
     def _read_rows(self, X: Any) -> tuple[Rows, NDArray[np.bool_] | None]:
         rows, none = read_rows(X, self._wanted())
@@ -158,8 +157,10 @@ class BetaGeoBetaBinomial(PurchaseModel):
                 )
 
     def _length(self, value: Any, name: str, *, allow_zero: bool = False) -> float:
-        length, owner = super()._length(value, name, allow_zero=allow_zero), type(self).__name__
-        if not self._on_snapshots:
+        check_is_fitted(self, "loglik_")
+        snapshots, owner = self._on_snapshots, type(self).__name__
+        length = in_time_units(value, name, owner, time_unit="D", snapshots=snapshots, allow_zero=allow_zero)
+        if not snapshots:
             if length == np.floor(length):
                 return length
             raise ParameterError(

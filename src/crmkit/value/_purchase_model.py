@@ -662,8 +662,12 @@ class PurchaseModel(BaseEstimator, ABC):
         return self._natural(self._theta)
 
     def _new_customer(self) -> Rows:
-        zero = frozen(np.zeros(1))
-        return Rows(zero, zero, zero, frozen(np.ones(1)))
+        return self._histories(np.zeros(1), np.zeros(1), np.zeros(1))
+
+    @staticmethod
+    def _histories(x: Floats, t_x: Floats, T: Floats) -> Rows:
+        """Rows of histories that nobody need have, such as those of a map."""
+        return Rows(frozen(x), frozen(t_x), frozen(T), frozen(np.ones(len(x))))
 
     def _length(self, value: Any, name: str, *, allow_zero: bool = False) -> float:
         check_is_fitted(self, "loglik_")
