@@ -10,6 +10,7 @@ import pandas as pd
 
 from crmkit.events import EventLog, Snapshots
 from crmkit.features import RFMTransformer
+from crmkit.report._outlook import Outlook, Rehearsal, outlook_of, rehearsal_of
 from crmkit.report._pictures import Pen
 from crmkit.report._strings import Language, sentence
 from crmkit.report._study import Impossible, Study, study_of
@@ -89,6 +90,16 @@ class Context:
     def study(self) -> Study | Impossible:
         """What a model would have predicted in the past, and what came."""
         return study_of(self.log, self.say, self.language)
+
+    @cached_property
+    def outlook(self) -> Outlook | Impossible:
+        """What today's customers will do and bring."""
+        return outlook_of(self.log, self.today, has_money=self.has_money)
+
+    @cached_property
+    def rehearsal(self) -> Rehearsal | Impossible:
+        """What the same models would have said earlier, and what came."""
+        return rehearsal_of(self.log, has_money=self.has_money)
 
 
 def as_pandas(frame: object) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from crmkit.report._context import Context
 from crmkit.report._figures import day, number
+from crmkit.report._outlook import Outlook
 from crmkit.report._page import Section, paragraph, table
 from crmkit.report._study import Impossible
 
@@ -26,6 +27,8 @@ def section(context: Context) -> Section:
     rows.append(["`segment`", text("customers.segment")])
     if not isinstance(study, Impossible):
         rows.append([f"`probability_{study.horizon}`", text("customers.probability", days=study.days)])
+    for name, (meaning, days) in _outlook_columns(context).items():
+        rows.append([f"`{name}`", text(f"customers.{meaning}", days=days)])
     header = [text("customers.column"), text("customers.meaning")]
     as_of = day(context.log.observed_until)
     blocks = [paragraph(text("customers.how", customers=number(len(context.today)), as_of=as_of))]
@@ -38,12 +41,23 @@ def _shown(context: Context) -> list[str]:
     return [name for name in map(str, context.values) if context.has_money or not name.startswith("monetary")]
 
 
+def _outlook_columns(context: Context) -> dict[str, tuple[str, int]]:
+    """The columns about what is to come: what each means, and the days it is about."""
+    outlook = context.outlook
+    if not isinstance(outlook, Outlook):
+        return {}
+    ahead = {"expected_purchases": f"expected_purchases_{outlook.days}D", "value": f"value_{outlook.days}D"}
+    return {ahead.get(name, name): (name, outlook.days) for name in outlook.columns}
+
+
 def customer_table(context: Context) -> pd.DataFrame:
-    """One row per customer: RFM values and scores, segment, and the probability of buying again."""
+    """One row per customer: RFM values and scores, segment, the probability of buying again, and what is expected."""
     today, study = context.today, context.study
     columns = {"segment": np.asarray(context.rfm.segment(today, language=context.language))}
     if not isinstance(study, Impossible):
         columns[f"probability_{study.horizon}"] = study.probability(today)
+    for name, (source, _) in _outlook_columns(context).items():
+        columns[name] = context.outlook.columns[source]  # type: ignore[union-attr]  # there are names only where it is
     keys: dict[str, Any] = {"customer_id": today.customer_id, "as_of": today.as_of}
     return pd.DataFrame({**keys, **{name: context.values[name].to_numpy() for name in _shown(context)}, **columns})
 

@@ -16,14 +16,14 @@ import numpy as np
 from crmkit._validation import check_bool, check_option
 from crmkit.events import EventLog
 from crmkit.exceptions import EventDataError, FewLevelsWarning
-from crmkit.report import _backtest, _cohorts, _customers, _honesty, _overview, _segments, _time_machine
+from crmkit.report import _backtest, _cohorts, _customers, _honesty, _overview, _segments, _time_machine, _value
 from crmkit.report._context import Context, Origin, as_pandas
 from crmkit.report._figures import day
 from crmkit.report._page import Section, note, page, paragraph
 from crmkit.report._strings import LANGUAGES, Language
 
 #: The sections of the page, in their order. Each module has a function `section(context)`.
-SECTIONS = (_overview, _segments, _cohorts, _backtest, _honesty, _time_machine, _customers)
+SECTIONS = (_overview, _segments, _cohorts, _backtest, _honesty, _time_machine, _value, _customers)
 
 FILE = "report.html"
 
