@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crmkit import EventLog
@@ -103,6 +103,7 @@ def test_identities(data, drawn):
     assert table["finished"].to_list()[:-1] == [True] * (len(table) - 1 if len(table) else 0)
 
 
+@settings(max_examples=40)
 @given(data=st.data())
 def test_rows_in_any_order_and_polars_alike(data, drawn):
     frame, options = data.draw(drawn["tables"](money=True, ids="text"))

@@ -135,7 +135,8 @@ class CohortDisplay:
             cohorts = frame["cohort"].to_numpy()
             sizes = counts["0"].to_numpy() if frame.height else np.empty(0)
             open_ages = frame["unfinished_age"].to_numpy()
-            table = frame.drop("cohort", "unfinished_age").to_numpy()
+            ages = [frame[name].to_numpy() for name in frame.columns if name.isdecimal()]
+            table = np.column_stack(ages) if ages else np.empty((0, 0))
         else:
             cohorts, sizes, table = frame.index.to_numpy(), counts.to_numpy()[:, :1].ravel(), frame.to_numpy()
             lived = np.isfinite(table).sum(axis=1)
