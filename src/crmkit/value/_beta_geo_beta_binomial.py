@@ -177,6 +177,12 @@ class BetaGeoBetaBinomial(PurchaseModel):
 
     # -- the model -------------------------------------------------------------------------------
 
+    def _fit_rows(self) -> None:
+        # In the order in which rows share their work; see `likelihood_sums`.
+        rows = self._rows
+        self._rows = rows.take(np.lexsort((-rows.t_x, rows.x, rows.T)))
+        super()._fit_rows()
+
     def _start(self, rows: Rows) -> Floats:  # noqa: ARG002  the same for all: one step from any likely place
         return np.array([1.0, 1.0, 0.5, 3.0])
 

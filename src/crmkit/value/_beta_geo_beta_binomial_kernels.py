@@ -68,58 +68,55 @@ def log_likelihoods(start, stop, x, t_x, n, parameters, out):
 
 
 @kernel
-def _path_gradient(x, t_x, n, parameters):
-    """Log of the summed weights of `_paths`, and its derivatives by the four parameters."""
+def _step_back(j, x, parameters, total):
+    """The sum of the weights from j on, relative to the path up to j, out of that from j + 1 on; with its derivatives.
+
+    `total` holds the sum and its derivatives by the four parameters.
+    """
     alpha, beta, gamma, delta = parameters
-    total, alive, j = 0.0, 1.0, t_x
-    # Derivatives of log `alive`, but for the shared part of two of them; sums of `left`'s derivatives.
-    by_alpha, by_beta, by_gamma, by_delta = 0.0, 0.0, 0.0, 0.0
-    sum_alpha, sum_beta, sum_gamma, sum_delta = 0.0, 0.0, 0.0, 0.0
-    while j < n:
-        buying, living = 1.0 / (alpha + beta + j), 1.0 / (gamma + delta + j)
-        leaving = alive * gamma * living
-        total += leaving
-        sum_alpha += leaving * by_alpha
-        sum_beta += leaving * (by_alpha + by_beta)
-        sum_gamma += leaving * (by_gamma - living + 1.0 / gamma)
-        sum_delta += leaving * (by_gamma - living + by_delta)
-        alive *= (beta + j - x) * buying * (delta + j) * living
-        by_alpha -= buying
-        by_beta += 1.0 / (beta + j - x)
-        by_gamma -= living
-        by_delta += 1.0 / (delta + j)
-        j += 1.0
-        if alive < _NEGLIGIBLE * total:
-            break
-    total += alive
-    sum_alpha += alive * by_alpha
-    sum_beta += alive * (by_alpha + by_beta)
-    sum_gamma += alive * by_gamma
-    sum_delta += alive * (by_gamma + by_delta)
-    return math.log(total), sum_alpha / total, sum_beta / total, sum_gamma / total, sum_delta / total
+    rest, by_alpha, by_beta, by_gamma, by_delta = total
+    buying, living = 1.0 / (alpha + beta + j), 1.0 / (gamma + delta + j)
+    misses, stays, both = beta + j - x, delta + j, buying * living
+    goes_on = misses * stays * both
+    return (
+        gamma * living + goes_on * rest,
+        goes_on * (by_alpha - buying * rest),
+        goes_on * (by_beta - buying * rest) + stays * both * rest,
+        living * stays * living + goes_on * (by_gamma - living * rest),
+        -gamma * living * living + goes_on * (by_delta - living * rest) + misses * both * rest,
+    )
 
 
 @kernel
 def likelihood_sums(start, stop, size, x, t_x, n, weight, parameters, out):
     """Weighted log-likelihood of blocks of `size` rows, and its gradient by the logs of the parameters.
 
-    Block b fills ``out[b]``; blocks are always the same, so that their sum is too.
+    Block b fills ``out[b]``; blocks are always the same, so that their sum is too. Rows of the same x and
+    n that stand side by side with falling t_x share one run from n downwards: with a thousand
+    opportunities that is a hundred times less work than a run for each.
     """
     alpha, beta, gamma, delta = parameters
     at_alpha, at_beta, at_both = digamma(alpha), digamma(beta), digamma(alpha + beta)
     at_delta, at_life = digamma(delta), digamma(gamma + delta)
     for block in range(start, stop):
         value, by_alpha, by_beta, by_gamma, by_delta = 0.0, 0.0, 0.0, 0.0, 0.0
+        j, seen, of = -1.0, -1.0, -1.0
+        total = (1.0, 0.0, 0.0, 0.0, 0.0)
         for row in range(block * size, min((block + 1) * size, len(x))):
             bought, last, w = x[row], t_x[row], weight[row]
-            rest, d_alpha, d_beta, d_gamma, d_delta = _path_gradient(bought, last, n[row], (alpha, beta, gamma, delta))
-            value += w * (_log_path(bought, last, (alpha, beta, gamma, delta)) + rest)
+            if bought != seen or n[row] != of or last > j:
+                j, seen, of = n[row], bought, n[row]
+                total = (1.0, 0.0, 0.0, 0.0, 0.0)
+            while j > last:
+                j -= 1.0
+                total = _step_back(j, bought, (alpha, beta, gamma, delta), total)
+            value += w * (_log_path(bought, last, (alpha, beta, gamma, delta)) + math.log(total[0]))
             both = digamma(alpha + beta + last) - at_both
             life = digamma(gamma + delta + last) - at_life
-            by_alpha += w * (d_alpha + (digamma(alpha + bought) - at_alpha) - both)
-            by_beta += w * (d_beta + (digamma(beta + last - bought) - at_beta) - both)
-            by_gamma += w * (d_gamma - life)
-            by_delta += w * (d_delta + (digamma(delta + last) - at_delta) - life)
+            by_alpha += w * (total[1] / total[0] + (digamma(alpha + bought) - at_alpha) - both)
+            by_beta += w * (total[2] / total[0] + (digamma(beta + last - bought) - at_beta) - both)
+            by_gamma += w * (total[3] / total[0] - life)
+            by_delta += w * (total[4] / total[0] + (digamma(delta + last) - at_delta) - life)
         out[block, 0] = value
         out[block, 1], out[block, 2] = alpha * by_alpha, beta * by_beta
         out[block, 3], out[block, 4] = gamma * by_gamma, delta * by_delta
