@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 
 from crmkit import EventLog
+from crmkit.exceptions import ParameterError
 from crmkit.value import BetaGeoNBD, CLVEstimator, CLVRegressor, ModifiedBetaGeoNBD, ParetoNBD, value_report
 
 
@@ -101,9 +102,15 @@ def study(name, log, day, horizon, first):
     print(f"\n{name}: {len(test):,} customers as of {day}, next {horizon}; {len(train):,} training rows")
     print(value_report(models, test, y))
     for label, model in models.items():
+        print(f"{label:24s} fit {seconds[label]:6.2f} s   {coverage(model, test, y)}")
+
+
+def coverage(model, test, y):
+    try:
         low, high = model.predict_interval(test, 0.9).T
-        held = np.mean((low <= y) & (y <= high))
-        print(f"{label:24s} fit {seconds[label]:6.2f} s   90 % intervals hold {held:.1%}")
+    except ParameterError:
+        return "no intervals: no date to calibrate on"
+    return f"90 % intervals hold {np.mean((low <= y) & (y <= high)):.1%}"
 
 
 def main() -> None:
