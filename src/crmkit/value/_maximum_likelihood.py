@@ -7,6 +7,7 @@ a step is never trusted further than the last one proved right.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -50,7 +51,13 @@ class Maximum:
 
 
 def maximise(
-    objective: Objective, start: Floats, *, tol: float, max_iter: int, hessian: Floats | None = None
+    objective: Objective,
+    start: Floats,
+    *,
+    tol: float,
+    max_iter: int,
+    hessian: Floats | None = None,
+    curvature_at: Callable[[Floats], Floats] | None = None,
 ) -> Maximum:
     """Climb from a starting point to where a Newton step promises next to nothing.
 
@@ -65,13 +72,17 @@ def maximise(
         Largest number of steps.
     hessian : ndarray, shape (k, k), default=None
         Second derivatives near the start, if they are known; they are renewed when they mislead.
+    curvature_at : callable, default=None
+        Gives second derivatives, or what is near them and costs less; by default differences of the gradient.
     """
+    if curvature_at is None:
+        curvature_at = functools.partial(second_derivatives, objective)
     theta = np.array(start, dtype=np.float64)
     value, gradient = objective(theta)
     if not _finite(value, gradient):
         return Maximum(theta, value, np.full((len(theta),) * 2, np.nan), 0, "it is not finite at the starting point")
     fresh = hessian is None
-    curvature = second_derivatives(objective, theta) if hessian is None else hessian
+    curvature = curvature_at(theta) if hessian is None else hessian
     radius, reason = 2.0, ""
     for n_iter in range(1, max_iter + 1):
         step, promised = _newton_step(gradient, curvature, radius)
@@ -92,14 +103,14 @@ def maximise(
             theta, value, gradient = trial, new_value, new_gradient
             radius = min(4.0, 2.0 * radius) if gained > 0.7 else radius
             if slow:
-                curvature, fresh = second_derivatives(objective, theta), True
+                curvature, fresh = curvature_at(theta), True
             else:
                 fresh = False
         elif blind and fresh:
             # No direction is left in which rounding lets it climb.
             return Maximum(theta, value, curvature, n_iter, "")
         elif not fresh:
-            curvature, fresh = second_derivatives(objective, theta), True
+            curvature, fresh = curvature_at(theta), True
         else:
             radius = 0.25 * min(radius, float(np.abs(step).max()))
             if radius < 1e-10:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self
 
@@ -33,7 +34,7 @@ from crmkit.value._rows import Floats, Rows, frozen
 #: the posterior of BG/NBD has no finite integral: for a + b to infinity the likelihood stays level.
 PRIOR_SD = 2.0
 
-#: Fits climb on so many distinct rows first: the rest takes a few steps from there.
+#: Fits climb on so many customers first: all of them take a few steps from there.
 _SAMPLE = 20_000
 
 #: Curvature of the log-likelihood below which a direction of the parameters is not told by the data: its
@@ -197,18 +198,10 @@ class PurchaseModel(BaseEstimator, ABC):
         return rows
 
     def _fit_rows(self) -> None:
-        """Climb on some of the distinct rows, then on all."""
+        """Climb on some of the customers, then on all."""
         rows, name = self._rows, type(self).__name__
         self._scale = self._time_scale(rows)
-        start = np.log(self._start(rows)) - self._shift()
-        hessian = None
-        if len(rows) > 2 * _SAMPLE:
-            some = rows.take(slice(None, None, len(rows) // _SAMPLE))
-            first = maximise(self._objective(some), start, tol=1e-8 / some.n_customers, max_iter=self.max_iter)
-            if not first.reason:
-                start, hessian = first.theta, first.hessian
-        n = rows.n_customers
-        found = maximise(self._objective(rows), start, tol=1e-13, max_iter=self.max_iter, hessian=hessian)
+        n, found = rows.n_customers, self._climb(rows)
         self.n_iter_ = found.n_iter
         self._theta = found.theta
         reason = found.reason or self._not_told(found, n)
@@ -230,6 +223,27 @@ class PurchaseModel(BaseEstimator, ABC):
                 ConvergenceWarning,
                 stacklevel=4,
             )
+
+    def _climb(self, rows: Rows) -> Maximum:
+        begin, tol = np.log(self._start(rows)) - self._shift(), 1e-13
+        objective = self._objective(rows)
+        if len(rows) > 2 * _SAMPLE:
+            some = self._objective(_some_of(rows, _SAMPLE))
+            # Closer than this is far below what differs between samples.
+            first = maximise(some, begin, tol=1e-3 / _SAMPLE, max_iter=self.max_iter)
+            if not first.reason:
+                # Of so many customers second derivatives are known to a few percent.
+                found = maximise(
+                    objective,
+                    first.theta,
+                    tol=tol,
+                    max_iter=self.max_iter,
+                    hessian=first.hessian,
+                    curvature_at=partial(second_derivatives, some),
+                )
+                if not found.reason:
+                    return found
+        return maximise(objective, begin, tol=tol, max_iter=self.max_iter)
 
     def _not_told(self, found: Maximum, n: float) -> str:
         """Say which direction of the parameters the data leave open; empty if none."""
@@ -713,6 +727,14 @@ class PurchaseModel(BaseEstimator, ABC):
         tags.input_tags.two_d_array = False
         tags.target_tags.required = False
         return tags
+
+
+def _some_of(rows: Rows, size: int) -> Rows:
+    """Customers at equal distances in the order of the rows, so that heavy rows keep their share."""
+    total = rows.n_customers
+    places = (np.arange(size) + 0.5) * (total / size)
+    chosen, counts = np.unique(np.searchsorted(np.cumsum(rows.weight), places), return_counts=True)
+    return rows.take(np.minimum(chosen, len(rows) - 1)).weighing(counts.astype(np.float64) * (total / size))
 
 
 def row_seeds(rows: Rows, seed: int) -> NDArray[np.uint64]:
