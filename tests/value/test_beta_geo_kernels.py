@@ -234,17 +234,20 @@ def test_kernels_are_what_python_says():
             np.testing.assert_allclose(fast, slow, rtol=1e-12)
 
 
+@pytest.mark.parametrize("delta", [0.0, 0.02])
 @pytest.mark.parametrize("k", [1, 2])
-def test_simulated_futures_are_those_of_the_formulas(k):
+def test_simulated_futures_are_those_of_the_formulas(k, delta):
+    """Without discounting numbers are drawn, with it times: both have the distribution of the formulas."""
     model = Model(0.6, 5.0, 0.9, 2.0, k, True)
-    rows = rows_of(Customer(4, 20.0, 26.0), Customer(0, 0.0, 10.0))
-    draws, seeds = frozen(np.tile(natural(model), (20_000, 1))), frozen(np.array([1, 2], dtype=np.uint64))
-    counts, discounted = np.empty((2, 20_000)), np.empty((2, 20_000))
-    estimator(model)._simulate(rows, draws, 26.0, 0.02, seeds, counts, discounted)
+    rows = rows_of(Customer(4, 20.0, 26.0), Customer(0, 0.0, 10.0), Customer(90, 25.9, 26.0))
+    draws, seeds = frozen(np.tile(natural(model), (20_000, 1))), frozen(np.array([1, 2, 3], dtype=np.uint64))
+    counts, discounted = np.empty((3, 20_000)), np.empty((3, 20_000))
+    one = estimator(model)
+    one._simulate(rows, draws, 26.0, delta, seeds, counts, discounted)
     for found, truth in [
-        (counts, estimator(model)._expected(rows, natural(model), 26.0)),
-        (discounted, estimator(model)._discounted(rows, natural(model), 26.0, 0.02)),
-        (counts == 0, estimator(model)._count_probability(rows, natural(model), 0, 26.0)),
+        (counts, one._expected(rows, natural(model), 26.0)),
+        (discounted, one._discounted(rows, natural(model), 26.0, max(delta, 1e-12))),
+        *((counts == n, one._count_probability(rows, natural(model), n, 26.0)) for n in (0, 1, 2, 7, 60)),
     ]:
-        error = found.std(axis=1) / math.sqrt(20_000)
+        error = np.sqrt(found.var(axis=1) + 1e-9) / math.sqrt(20_000)
         assert (np.abs(found.mean(axis=1) - truth) < 4.5 * error).all()

@@ -22,7 +22,7 @@ import math
 import numpy as np
 
 from crmkit._numba import kernel
-from crmkit.value._random_kernels import beta, exponential, gamma, uniform
+from crmkit.value._random_kernels import beta, exponential, gamma, geometric, poisson, uniform
 from crmkit.value._special_kernels import digamma, log_add, log_beta, log_gamma_ratio, negative_binomial_tail
 
 #: Rows whose log-likelihoods are added up before the sums are: fixed, so that any number of threads
@@ -485,10 +485,22 @@ def simulate(start, stop, x, t_x, T, draws, k, at_zero, horizon, delta, seeds, c
             R, A = r + k * x[row], alpha + T[row]
             j = _phase_of(state, R, (T[row] - t_x[row]) / A, k)
             mean_gap = A / gamma(state, R + j)
-            p, _ = beta(state, a, b + x[row] + at_zero)
-            bought, value = _buy_until(state, mean_gap, p, k, j, horizon, delta)
-            counts[row, draw] = bought
-            discounted[row, draw] = value
+            p, q = beta(state, a, b + x[row] + at_zero)
+            if delta == 0.0:
+                counts[row, draw] = _number_bought(state, mean_gap, p, q, k, j, horizon)
+                discounted[row, draw] = counts[row, draw]
+            else:
+                counts[row, draw], discounted[row, draw] = _buy_until(state, mean_gap, p, k, j, horizon, delta)
+
+
+@kernel
+def _number_bought(state, mean_gap, p, q, k, j, horizon):
+    """The number alone: one draw of the phases that pass and one of the purchases until dropping out."""
+    last = geometric(state, p, q) + 1.0
+    mean = horizon / mean_gap
+    if not mean <= 1e15:
+        return min(last, 1e15)
+    return min(last, np.floor((np.float64(poisson(state, mean)) + j) / k))
 
 
 @kernel
@@ -502,7 +514,7 @@ def _buy_until(state, mean_gap, p, k, j, horizon, delta):
         if not s <= horizon:
             return bought, value
         bought += 1.0
-        value += math.exp(-delta * s) if delta > 0.0 else 1.0
+        value += math.exp(-delta * s)
         if uniform(state) < p:
             return bought, value
 
