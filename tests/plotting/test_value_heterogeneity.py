@@ -55,9 +55,9 @@ def test_steady_buyers_have_the_rate_of_their_purchases(today):
 
 def test_every_family_has_curves(today):
     donors = BetaGeoBetaBinomial(penalty=1e-3).fit([[0, 0, 6], [1, 2, 6], [3, 4, 6], [6, 6, 6], [2, 6, 6]] * 20)
-    # Contracts that ended after each year, and those that did not.
+    # Renewals before the end of a contract, and those that had not ended.
     lost = [131, 126, 90, 60, 42, 34, 26, 491]
-    frame = pd.DataFrame({"periods": [*range(1, 8), 7], "ended": [1] * 7 + [0]})
+    frame = pd.DataFrame({"periods": [*range(7), 7], "ended": [1] * 7 + [0]})
     contracts = ShiftedBetaGeometric(start="order", end="cancel").fit(frame, sample_weight=lost)
     pareto, spend = ParetoNBD().fit(today), GammaGamma().fit(today)
     means = {
