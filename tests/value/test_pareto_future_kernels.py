@@ -114,8 +114,10 @@ def futures(customer, n, horizon, delta, simulate=kernels.simulate):
 
 
 @pytest.mark.parametrize("horizon", [39.0, np.inf])
-def test_simulated_futures_are_those_expected(horizon):
-    customer, n = Customer(0.9, 4, 3, 30, 5, 18, 20), 60_000
+# The second has hardly a chance to be alive.
+@pytest.mark.parametrize("T", [20.0, 34.0])
+def test_simulated_futures_are_those_expected(horizon, T):
+    customer, n = Customer(0.9, 4, 3, 30, 5, 18, T), 60_000
     counts, discounted = futures(customer, n, horizon, 0.02)
     for drawn, exact in ((counts, run(kernels.expected, customer, horizon)),
                          (discounted, run(kernels.discounted, customer, horizon, 0.02))):  # fmt: skip

@@ -19,6 +19,9 @@ from crmkit.value._special_kernels import log_beta
 _nodes, _weights = np.polynomial.legendre.leggauss(20)
 _NODES, _WEIGHTS = 0.5 + 0.5 * _nodes, 0.5 * _weights
 
+# Draws of a life before its chance is worked out.
+_TRIES = 6
+
 
 @kernel
 def _time_alive(s, B, horizon):
@@ -145,13 +148,30 @@ def _purchases(state, rate, time):
 
 
 @kernel
-def _one_future(state, lives, R, s, A, B, horizon, delta):
-    """Number of purchases of one customer, and the sum of e^(-delta t) over them, drawn at random."""
+def _one_life(state, x, t_x, T, r, alpha, s, beta):
+    """Rate of purchase and lifetime left at T, 0 if none is, drawn from what is known of a customer at T.
+
+    What is known at t_x is drawn, and kept if no purchase comes of it until T: some tries are far
+    cheaper than the chance of being alive, which is worked out only once they have failed.
+    """
+    R, a, b, idle = r + x, alpha + t_x, beta + t_x, T - t_x
+    for _ in range(_TRIES):
+        rate = gamma(state, R) / a
+        dropout = gamma(state, s) / b
+        lifetime = exponential(state) / dropout if dropout > 0.0 else np.inf
+        if exponential(state) > rate * min(lifetime, idle):
+            return rate, max(lifetime - idle, 0.0)
+    lives, _ = chances(x, t_x, T, r, alpha, s, beta)
     if uniform(state) >= lives:
         return 0.0, 0.0
-    rate = gamma(state, R) / A
-    dropout = gamma(state, s) / B
-    lifetime = exponential(state) / dropout if dropout > 0.0 else np.inf
+    rate = gamma(state, R) / (alpha + T)
+    dropout = gamma(state, s) / (beta + T)
+    return rate, exponential(state) / dropout if dropout > 0.0 else np.inf
+
+
+@kernel
+def _one_future(state, rate, lifetime, horizon, delta):
+    """Number of purchases of one customer, and the sum of e^(-delta t) over them, drawn at random."""
     time = min(lifetime, horizon)
     # Past this a purchase counts for less than rounding does.
     near = min(time, 40.0 / delta) if delta > 0.0 else 0.0
@@ -175,10 +195,8 @@ def simulate(start, stop, x, t_x, T, purchase_z, dropout_z, draws, horizon, delt
                 alpha *= math.exp(-draws[draw, 4 + j] * purchase_z[row, j])
             for j in range(dropout_z.shape[1]):
                 beta *= math.exp(-draws[draw, 4 + k + j] * dropout_z[row, j])
-            lives, _ = chances(x[row], t_x[row], T[row], r, alpha, s, beta)
-            counts[row, draw], discounted[row, draw] = _one_future(
-                state, lives, r + x[row], s, alpha + T[row], beta + T[row], horizon, delta
-            )
+            rate, lifetime = _one_life(state, x[row], t_x[row], T[row], r, alpha, s, beta)
+            counts[row, draw], discounted[row, draw] = _one_future(state, rate, lifetime, horizon, delta)
 
 
 @kernel
