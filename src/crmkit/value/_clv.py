@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from crmkit._compat import Interval, StrOptions
 from crmkit._durations import TIME_UNITS, duration_name, time_unit_microseconds, to_microseconds
-from crmkit._frames import make_frame, number_column, read_columns
+from crmkit._frames import column_names, make_frame, number_column, read_columns
 from crmkit._numba import run_in_ranges
 from crmkit._validation import check_float, check_generator, check_int, check_option
 from crmkit.events import Snapshots
@@ -60,9 +60,17 @@ class _Seen:
     spends: Spends | None
     price: Floats | None
 
+    def spent(self, block: Any) -> tuple[Floats, Floats]:
+        """Number and mean money of the repeat purchases of some rows."""
+        return frozen(self.spends.x[block]), frozen(self.spends.money[block])  # type: ignore[union-attr]  # asked for where it is
+
+    def paid(self, block: Any) -> Floats:
+        """The column's money of some rows, beside their draws."""
+        return self.price[block][:, None]  # type: ignore[index]  # likewise
+
 
 class CLVEstimator(RegressorMixin, BaseEstimator):
-    """Customer lifetime value: the money that each customer will bring within a horizon.
+    r"""Customer lifetime value: the money that each customer will bring within a horizon.
 
     A purchase model says how often a customer will buy, a model of spend says for how much, and value
     is one times the other, discounted and times the margin. Both learn from the customer's past alone,
@@ -109,7 +117,7 @@ class CLVEstimator(RegressorMixin, BaseEstimator):
 
     Notes
     -----
-    The value of a row is :math:`margin \\cdot E[Z] \\cdot \\sum E[e^{-\\delta s}]`, the sum over its
+    The value of a row is :math:`margin \cdot E[Z] \cdot \sum E[e^{-\delta s}]`, the sum over its
     purchases at s within the horizon (Fader, Hardie & Lee 2005 [1]_, eq. 4, in continuous time): each is
     discounted from the day on which it happens, not from the end of a month. The models take spend and
     frequency to be independent; `spend_correlation_` is warned of from .2 on.
@@ -204,7 +212,8 @@ class CLVEstimator(RegressorMixin, BaseEstimator):
         """
         self._validate_params()
         X = _table(X)
-        model = ModifiedBetaGeoNBD(time_unit=self.time_unit) if self.purchase_model is None else clone(self.purchase_model)
+        default = ModifiedBetaGeoNBD(time_unit=self.time_unit)
+        model = default if self.purchase_model is None else clone(self.purchase_model)
         self._check_time_unit(model, X)
         horizon, self.delta_ = self._horizon_in_units(model, X)
         rows = model._fit(X, sample_weight)
@@ -226,8 +235,8 @@ class CLVEstimator(RegressorMixin, BaseEstimator):
         if isinstance(X, Snapshots):
             spends, weight = _spends_of_rows(rows, X), rows.weight
         else:
-            spends, weight = read_spends(X, "CLVEstimator"), np.ones(len(X))
-            weight = weight if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+            spends = read_spends(X, "CLVEstimator")
+            weight = np.ones(len(spends)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
         spend._fit(spends, weight)
         spend.fitted_on_ = self.purchase_model_.fitted_on_
         self.spend_model_, self.spend_correlation_ = spend, spend.spend_correlation_
@@ -459,9 +468,9 @@ class CLVEstimator(RegressorMixin, BaseEstimator):
             block = slice(begin, begin + _BLOCK)
             counts, values = model._futures(seen.rows.take(block), draws, self._length, self.delta_, seeds[block])
             if spend_draws is None:
-                values *= self.margin * seen.price[block, None]  # type: ignore[index]  # a column, as there are no draws
+                values *= self.margin * seen.paid(block)
             else:
-                x, money = frozen(seen.spends.x[block]), frozen(seen.spends.money[block])  # type: ignore[union-attr]  # likewise
+                x, money = seen.spent(block)
                 run_in_ranges(
                     spend_values, len(values), x, money, spend_draws, seeds[block], float(self.margin), counts, values,
                     minimum=50,
@@ -487,9 +496,9 @@ class CLVEstimator(RegressorMixin, BaseEstimator):
                 block = by_few[start : min(start + _BLOCK, edges[number + 1])]
                 values = purchases[inverse[block] - begin] * self.margin
                 if spend_draws is None:
-                    values *= seen.price[block, None]  # type: ignore[index]  # a column, as there are no draws
+                    values *= seen.paid(block)
                 else:
-                    x, money = frozen(seen.spends.x[block]), frozen(seen.spends.money[block])  # type: ignore[union-attr]  # likewise
+                    x, money = seen.spent(block)
                     spend = np.empty(len(block))
                     for column, (p, q, v) in enumerate(spend_draws):
                         expected_spends(0, len(block), x, money, p, q, v, spend)
@@ -521,16 +530,21 @@ def _prices(X: Any, name: str) -> Floats:
 
 
 def _backend(X: Any) -> Any:
-    return "pandas" if isinstance(X, np.ndarray | list | tuple) else read_columns(X, []).backend
+    if isinstance(X, np.ndarray):
+        return "pandas"
+    # One column must be asked for: some frames do not say what they are without.
+    return read_columns(X, [("X", column_names(X)[0])]).backend
 
 
 def _spends_of_rows(rows: Rows, X: Snapshots) -> Spends:
     if rows.repeat_money is None:
-        without = not X.log.has_money
+        if not X.log.has_money:
+            raise ParameterError(
+                "CLVEstimator needs money, and the log has none. Name value=, or price= and quantity=, in "
+                "EventLog.from_frame; or name with spend_model= the column of X.attributes() that a purchase brings."
+            )
         raise ParameterError(
-            "CLVEstimator needs money, and the log has none. Name value=, or price= and quantity=, in EventLog.from_frame."
-            if without
-            else "A model of contracts does not look at purchases, so there is no spend to learn: spend_model= is to name "
+            "A model of contracts does not look at purchases, so there is no spend to learn: spend_model= is to name "
             "the column of X.attributes() that says what a renewal brings."
         )
     return spends_of(rows.x + 1.0, rows.repeat_money)

@@ -135,7 +135,7 @@ def _frozen(values: Floats) -> Floats:
 
 
 class GammaGamma(BaseEstimator):
-    """How much a customer spends per purchase: the Gamma-Gamma model.
+    r"""How much a customer spends per purchase: the Gamma-Gamma model.
 
     The money of a customer's purchases varies around her own mean, and the means vary over customers.
     One who has bought often is known by her own mean, one who has bought once or twice is drawn
@@ -186,7 +186,7 @@ class GammaGamma(BaseEstimator):
     The money of one purchase is Gamma(p, nu) with nu ~ Gamma(q, v) over customers. The mean m of x
     purchases has the density (Fader & Hardie 2013 [1]_, eq. 1a)
 
-    .. math::  \\frac{\\Gamma(px+q)}{\\Gamma(px)\\Gamma(q)} \\frac{v^q m^{px-1} x^{px}}{(v + xm)^{px+q}}
+    .. math::  \frac{\Gamma(px+q)}{\Gamma(px)\Gamma(q)} \frac{v^q m^{px-1} x^{px}}{(v + xm)^{px+q}}
 
     and the mean money of purchases to come is :math:`p (v + xm) / (px + q - 1)` (eq. 5), which for
     customers without repeats is the mean over all, :math:`p v / (q - 1)`.
@@ -383,7 +383,8 @@ class GammaGamma(BaseEstimator):
         out = np.empty((len(spends), 2))
         seed = np.uint64(generator.integers(2**63))
         run_in_ranges(
-            spend_intervals, len(spends), spends.x, _positive(spends.money), draws, shares, kind == "outcome", seed, out,
+            spend_intervals, len(spends), spends.x, _positive(spends.money), draws, shares, kind == "outcome", seed,
+            out,
             minimum=64,
         )  # fmt: skip
         return out
@@ -396,7 +397,9 @@ class GammaGamma(BaseEstimator):
     def _read(self, X: Any) -> Spends:
         if isinstance(X, Snapshots) != (self.fitted_on_ is not None):
             fitted, other = ("Snapshots", "a table") if self.fitted_on_ is not None else ("a table", "Snapshots")
-            raise ParameterError(f"This GammaGamma was fitted on {fitted}, and got {other}. Fit it on what it is to predict.")
+            raise ParameterError(
+                f"This GammaGamma was fitted on {fitted}, and got {other}. Fit it on what it is to predict."
+            )
         return read_spends(X, "GammaGamma")
 
     def _expected(self, spends: Spends) -> Floats:
@@ -420,16 +423,16 @@ class GammaGamma(BaseEstimator):
             )
         if len(used) == 0:
             raise ParameterError(
-                f"GammaGamma learns from customers with repeat purchases and money above zero, and none of the {len(spends):,} "
-                "has both. Take a later as_of, or more customers."
+                f"GammaGamma learns from customers with repeat purchases and money above zero, and none of the "
+                f"{len(spends):,} has both. Take a later as_of, or more customers."
             )
         x, money, weight = spends.x[used], spends.money[used], np.ascontiguousarray(weight[used])
         self.spend_correlation_ = _correlation(x, money, weight)
         self._climb(SpendLikelihood(x, money, weight))
         if self.q_ <= 1:
             warnings.warn(
-                f"GammaGamma: q = {self.q_:.3g}. With q <= 1 spend has no mean over customers, and what customers without "
-                "repeats are expected to spend is infinite. A few very large amounts are the usual reason: look at "
+                f"GammaGamma: q = {self.q_:.3g}. With q <= 1 spend has no mean over customers, and what customers "
+                "without repeats are expected to spend is infinite. A few very large amounts are the usual reason: look at "
                 "them, or pass penalty=1.",
                 SpendWarning,
                 stacklevel=3,
@@ -457,8 +460,8 @@ class GammaGamma(BaseEstimator):
         self.standard_errors_ = np.sqrt(np.diag(self.covariance_))
         if found.reason:
             warnings.warn(
-                f"GammaGamma found no maximum: {found.reason}. Such data do not tell p, q and v apart, as where all spend "
-                "the same or few customers bought again. penalty=1 gives an answer that leans on what is usual.",
+                f"GammaGamma found no maximum: {found.reason}. Such data do not tell p, q and v apart, as where all "
+                "spend the same or few customers bought again. penalty=1 gives an answer that leans on what is usual.",
                 ConvergenceWarning,
                 stacklevel=4,
             )
@@ -469,7 +472,7 @@ def _inverse(information: Floats) -> Floats:
     if not np.isfinite(information).all():
         return np.full_like(information, np.nan)
     try:
-        inverse = np.linalg.inv(information)
+        inverse: Floats = np.linalg.inv(information)
     except np.linalg.LinAlgError:
         return np.full_like(information, np.nan)
     return inverse if (np.diag(inverse) > 0).all() else np.full_like(information, np.nan)

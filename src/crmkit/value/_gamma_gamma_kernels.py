@@ -14,7 +14,7 @@ import math
 import numpy as np
 
 from crmkit._numba import kernel
-from crmkit.value._random_kernels import gamma, log_gamma_variate, mixed_seed, row_seed
+from crmkit.value._random_kernels import gamma, log_gamma_variate, row_seed
 from crmkit.value._special_kernels import digamma, log_gamma_ratio
 
 # Rows are added up in blocks of this many, whatever the number of threads: the same bits for each.
@@ -54,7 +54,11 @@ def spend_log_likelihood(start, stop, x, money, p, q, v, out):
     """Log density of each customer's mean money."""
     for row in range(start, stop):
         shape, total = p * x[row], x[row] * money[row]
-        log = -math.lgamma(q) + log_gamma_ratio(shape, q) if q < shape else -math.lgamma(shape) + log_gamma_ratio(q, shape)
+        log = (
+            -math.lgamma(q) + log_gamma_ratio(shape, q)
+            if q < shape
+            else -math.lgamma(shape) + log_gamma_ratio(q, shape)
+        )
         out[row] = log - q * math.log1p(total / v) - shape * math.log1p(v / total) - math.log(money[row])
 
 

@@ -170,25 +170,26 @@ class PurchaseModel(BaseEstimator, ABC):
         return rows
 
     def _read_for_fit(self, X: Any, sample_weight: Any) -> Rows:
-        n, name = len(X), type(self).__name__
-        weight = None
+        name, n = type(self).__name__, 0
+        kept: Any = slice(None)
+        self._on_snapshots = isinstance(X, Snapshots)
+        self.fitted_on_: Any = None
+        if isinstance(X, Snapshots):
+            n, kept = len(X), latest_rows(X)
+            X = X[kept]
+            self.fitted_on_ = (X.log.fingerprint, (X.as_of.min(), X.as_of.max())) if len(X) else None
+        rows, none = self._read_rows(X)
+        # A lazy frame has no length before it is read, and that of a dict is the number of its columns.
+        n = n if self._on_snapshots else len(rows) if none is None else len(none)
+        if none is not None:
+            self._warn_of_none(none, "they are left out of the fit")
         if sample_weight is not None:
             weight = check_vector("sample_weight", sample_weight, np.float64, f"{name}.fit", n=n)
             if (weight < 0).any():
                 raise ParameterError(
                     f"sample_weight of {name}.fit must not be negative: the lowest is {weight.min():g}."
                 )
-        self._on_snapshots = isinstance(X, Snapshots)
-        self.fitted_on_: Any = None
-        if isinstance(X, Snapshots):
-            kept = latest_rows(X)
-            X, weight = X[kept], None if weight is None else weight[kept]
-            self.fitted_on_ = (X.log.fingerprint, (X.as_of.min(), X.as_of.max())) if len(X) else None
-        rows, none = self._read_rows(X)
-        if none is not None:
-            weight = None if weight is None else weight[~none]
-            self._warn_of_none(none, "they are left out of the fit")
-        if weight is not None:
+            weight = weight[kept] if none is None else weight[kept][~none]
             rows = rows.weighing(weight).take(weight > 0)
         self.n_rows_used_ = len(rows)
         if len(rows) == 0:

@@ -40,9 +40,14 @@ def read_spends(X: Any, owner: str) -> Spends:
     if isinstance(X, Snapshots):
         return _from_snapshots(X, owner)
     if isinstance(X, EventLog):
-        raise ParameterError(f"{owner} takes Snapshots, rows of an event log. Got the EventLog itself: use log.snapshot().")
+        raise ParameterError(
+            f"{owner} takes Snapshots, rows of an event log. Got the EventLog itself: use log.snapshot()."
+        )
     x, money = _from_array(X, owner) if isinstance(X, np.ndarray | list | tuple) else _from_frame(X, owner)
-    x, money = check_vector("frequency", x, np.float64, owner), check_vector("monetary_value", money, np.float64, owner, finite=False)
+    x, money = (
+        check_vector("frequency", x, np.float64, owner),
+        check_vector("monetary_value", money, np.float64, owner, finite=False),
+    )
     wrong = (x < 0) | (x != np.floor(x))
     if wrong.any():
         raise ParameterError(
@@ -52,8 +57,8 @@ def read_spends(X: Any, owner: str) -> Spends:
     none = (x > 0) & ~np.isfinite(money)
     if none.any():
         raise ParameterError(
-            f"The monetary_value of {owner} must be a finite number where frequency > 0: {int(none.sum()):,} of {len(x):,} "
-            f"rows have repeat purchases but no mean money, the first at position {int(none.argmax())}."
+            f"The monetary_value of {owner} must be a finite number where frequency > 0: {int(none.sum()):,} of "
+            f"{len(x):,} rows have repeat purchases but no mean money, the first at position {int(none.argmax())}."
         )
     return Spends(_closed(x), _closed(np.where(x > 0, money, 0.0)))
 
@@ -88,8 +93,8 @@ def _from_frame(X: Any, owner: str) -> tuple[Floats, Floats]:
     x, money = (number_column(columns[name], name) for name in ("frequency", "monetary_value"))
     if np.isnan(x).any():
         raise ParameterError(
-            f"The frequency of {owner} is missing in {int(np.isnan(x).sum()):,} of {len(x):,} rows. Leave out customers "
-            "without any purchase."
+            f"The frequency of {owner} is missing in {int(np.isnan(x).sum()):,} of {len(x):,} rows. Leave out "
+            "customers without any purchase."
         )
     return x, money
 
