@@ -32,7 +32,7 @@ _FEWEST = 20
 
 #: Customers whose futures are drawn for intervals, and on whom the past is tested. Beyond this, chance
 #: averages out, and what is left is the same for all.
-_MOST = 20_000
+_MOST = 10_000
 
 _COVERAGE = 0.9
 
@@ -247,7 +247,7 @@ def _remarks(model: CLVEstimator, again: int) -> list[tuple[str, dict[str, objec
     if abs(correlation) >= 0.2 and abs(correlation) * np.sqrt(spend.n_rows_used_) > 3:
         remarks.append((f"value.correlated_{'up' if correlation > 0 else 'down'}", {"r": f"{correlation:.2f}"}))
     if spend.n_rows_used_ < again:
-        remarks.append(("value.unpaid", {"customers": again - spend.n_rows_used_, "again": again}))
+        remarks.append(("value.unpaid", {"customers": f"{again - spend.n_rows_used_:,}", "again": f"{again:,}"}))
     if spend.q_ <= 1:
         remarks.append(("value.no_mean", {"q": f"{spend.q_:.2f}"}))
     elif not spend.converged_:
