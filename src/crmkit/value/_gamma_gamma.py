@@ -472,7 +472,7 @@ def _inverse(information: Floats) -> Floats:
     if not np.isfinite(information).all():
         return np.full_like(information, np.nan)
     try:
-        inverse: Floats = np.linalg.inv(information)
+        inverse = np.asarray(np.linalg.inv(information), dtype=np.float64)
     except np.linalg.LinAlgError:
         return np.full_like(information, np.nan)
     return inverse if (np.diag(inverse) > 0).all() else np.full_like(information, np.nan)
