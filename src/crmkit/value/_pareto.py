@@ -86,7 +86,7 @@ class ParetoNBD(PurchaseModel):
     >>> print(f"{model.r_:.4f} {model.alpha_:.4f} {model.s_:.4f} {model.beta_:.4f} {model.loglik_:.4f}")
     0.5533 10.5777 0.6062 11.6687 -9594.9762
     >>> model.expected_purchases(today[:3], "39W").round(4)
-    array([1.4551, 0.3089, 0.1448])
+    array([1.4552, 0.1088, 0.1711])
     """
 
     _names = ("r", "alpha", "s", "beta")
