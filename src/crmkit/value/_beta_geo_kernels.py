@@ -480,7 +480,7 @@ def simulate(start, stop, x, t_x, T, draws, k, at_zero, horizon, delta, seeds, c
             r, alpha, a, b = draws[draw, 0], draws[draw, 1], draws[draw, 2], draws[draw, 3]
             counts[row, draw] = 0.0
             discounted[row, draw] = 0.0
-            if uniform(state) > _alive(x[row], t_x[row], T[row], r, alpha, a, b, k, at_zero):
+            if not _lives(state, x[row], t_x[row], T[row], r, alpha, a, b, k, at_zero):
                 continue
             R, A = r + k * x[row], alpha + T[row]
             j = _phase_of(state, R, (T[row] - t_x[row]) / A, k)
@@ -491,6 +491,18 @@ def simulate(start, stop, x, t_x, T, draws, k, at_zero, horizon, delta, seeds, c
                 discounted[row, draw] = counts[row, draw]
             else:
                 counts[row, draw], discounted[row, draw] = _buy_until(state, mean_gap, p, k, j, horizon, delta)
+
+
+@kernel
+def _lives(state, x, t_x, T, r, alpha, a, b, k, at_zero):
+    """Whether a customer is alive, drawn. For k = 1 from the odds: a third of the time of `_alive`."""
+    n = x + at_zero
+    if n == 0.0:
+        return True
+    if k > 1:
+        return uniform(state) <= _alive(x, t_x, T, r, alpha, a, b, k, at_zero)
+    odds = a / (b + n - 1.0) * math.exp((r + x) * math.log1p((T - t_x) / (alpha + t_x)))
+    return uniform(state) * (1.0 + odds) <= 1.0
 
 
 @kernel

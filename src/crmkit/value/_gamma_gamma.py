@@ -431,9 +431,9 @@ class GammaGamma(BaseEstimator):
         self._climb(SpendLikelihood(x, money, weight))
         if self.q_ <= 1:
             warnings.warn(
-                f"GammaGamma: q = {self.q_:.3g}. With q <= 1 spend has no mean over customers, and what customers "
-                "without repeats are expected to spend is infinite. A few very large amounts are the usual reason: look at "
-                "them, or pass penalty=1.",
+                f"GammaGamma: q = {self.q_:.3g}. With q <= 1 spend has no mean over customers, and what is expected of "
+                "customers without repeats is infinite. A few very large amounts are the usual reason: look at them, or "
+                "pass penalty=1.",
                 SpendWarning,
                 stacklevel=3,
             )
