@@ -45,8 +45,8 @@ def fill_table(start, stop, columns, hashes, weight, slots, table, ends, first_e
     """Fill some parts of a table of distinct rows, ordered by hash (Amble & Knuth 1974, ordered hash tables).
 
     A part holds the rows whose hashes end in its number (there are a power of two of them), in a line of
-    its own, so that parts are filled side by side; a line has `slots` places, a power of two, and behind them room for what
-    runs over. A place holds a row number plus one. `first_equal` receives, for each row, the row that
+    its own, so that parts are filled side by side; a line has `slots` places, a power of two, and behind
+    them room for what runs over. A place holds a row number plus one. `first_equal` receives, for each row, the row that
     stands for it, `sums` the weight of all equal rows at that one, `ends` where each line ends.
     """
     last_bits = np.uint64(table.shape[0] - 1)
