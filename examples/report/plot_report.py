@@ -36,7 +36,8 @@ print(f"\n{kilobytes:.0f} kB")
 # %%
 # The table
 # ---------
-# One line for each customer: values, scores, segment, and the probability of buying within 90 days.
+# One line for each customer: values, scores, segment, the probability of buying within 90 days, and what is
+# expected of the next 52 weeks.
 
 print(customers.head().to_string(index=False))
 
@@ -45,7 +46,7 @@ print(customers.head().to_string(index=False))
 # ---------
 # The report saw nothing of the 90 days from 1 April. The log knows them.
 
-(probability,) = customers.filter(like="probability")
+(probability,) = customers.filter(regex="^probability_")
 ahead = log.snapshot("1998-04-01", horizon="90D")
 came = pd.DataFrame({"customer_id": ahead.customer_id, "came": 1 - ahead.churned()})
 table = customers.merge(came, on="customer_id")
