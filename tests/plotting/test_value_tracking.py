@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import json
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -14,6 +16,11 @@ from crmkit.datasets import load_cdnow, make_purchases
 from crmkit.exceptions import ParameterError
 from crmkit.plotting import TrackingDisplay
 from crmkit.value import BetaGeoBetaBinomial, BetaGeoNBD, ParetoNBD
+
+BG, PARETO = (
+    json.loads((Path(__file__).parents[1] / "golden" / f"{name}.json").read_text(encoding="utf-8"))["tracking"]
+    for name in ("bg_nbd", "pareto_nbd")
+)
 
 
 @pytest.fixture(autouse=True)
@@ -29,21 +36,19 @@ def cdnow_today():
 
 
 def test_weeks_20_to_25_are_the_published_ones(today):
-    # Walkthrough of the CRAN package BTYD 2.4.3, whose estimates of BG/NBD are those at the maximum.
     display = TrackingDisplay.from_estimator(BetaGeoNBD().fit(today), today)
     weeks = slice(19, 25)
-    assert display.actual[weeks].tolist() == [73, 55, 70, 33, 56, 99]
-    published = [76.865, 74.888, 73.046, 71.322, 69.704, 68.182]
-    np.testing.assert_allclose(display.expected[weeks], published, rtol=0, atol=6e-4)
-    assert np.cumsum(display.actual)[weeks].tolist() == [1359, 1414, 1484, 1517, 1573, 1672]
+    assert display.actual[weeks].tolist() == BG["actual"]
+    np.testing.assert_allclose(display.expected[weeks], BG["expected"], rtol=0, atol=6e-4)
+    assert np.cumsum(display.actual)[weeks].tolist() == BG["actual_cumulative"]
 
 
 def test_pareto_weeks_are_the_published_ones(today):
     display = TrackingDisplay.from_estimator(ParetoNBD().fit(today), today, kind="cumulative")
     # The published fit stopped short of the maximum: r .5533 and so on, in four digits.
-    published = [78.308, 76.419, 74.648, 72.983, 71.414, 69.933]
-    np.testing.assert_allclose(display.expected[19:25], published, rtol=6e-5)
-    np.testing.assert_allclose(np.cumsum(display.expected)[[19, 24]], [1308.856, 1674.253], rtol=6e-5)
+    np.testing.assert_allclose(display.expected[19:25], PARETO["expected"], rtol=6e-5)
+    cumulative = np.cumsum(display.expected)[[19, 24]]
+    np.testing.assert_allclose(cumulative, list(PARETO["expected_cumulative"].values()), rtol=6e-5)
     assert (display.lines_["actual"].get_ydata() == np.cumsum(display.actual)).all()
     assert (display.lines_["expected"].get_ydata() == np.cumsum(display.expected)).all()
 
