@@ -432,8 +432,8 @@ class GammaGamma(BaseEstimator):
         if self.q_ <= 1:
             warnings.warn(
                 f"GammaGamma: q = {self.q_:.3g}. With q <= 1 spend has no mean over customers, and what is expected "
-                "of customers without repeats is infinite. A few very large amounts are the usual reason: look at them, or "
-                "pass penalty=1.",
+                "of customers without repeats is infinite. A few very large amounts are the usual reason: look at "
+                "them, or pass penalty=1.",
                 SpendWarning,
                 stacklevel=3,
             )
