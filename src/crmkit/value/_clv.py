@@ -334,7 +334,7 @@ class CLVEstimator(RegressorMixin, BaseEstimator):
         coverage: float = 0.9,
         *,
         kind: Literal["outcome", "mean"] = "outcome",
-        n_draws: int = 200,
+        n_draws: int = 100,
         random_state: Any = 0,
     ) -> Floats:
         """Interval of the value of each row.
@@ -346,8 +346,9 @@ class CLVEstimator(RegressorMixin, BaseEstimator):
             Share of such intervals that hold what they are about, above 0 and below 1.
         kind : {"outcome", "mean"}, default="outcome"
             Of the discounted money that will come, or of its expectation, which only the parameters blur.
-        n_draws : int, default=200
+        n_draws : int, default=100
             Draws of the parameters, at least 100; for an outcome each comes with one future of each row.
+            More make the ends steadier, and take as many times longer.
         random_state : int, Generator, RandomState or None, default=0
             With an int the interval of a row depends on the row and the fit alone.
 
