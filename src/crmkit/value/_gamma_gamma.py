@@ -212,7 +212,7 @@ class GammaGamma(BaseEstimator):
     >>> round(spend.p_, 3), round(spend.q_, 3), round(spend.v_, 2), round(spend.loglik_, 2)
     (6.25, 3.744, 15.44, -4055.92)
     >>> spend.expected_spend(today)[:3].round(2)
-    array([24.66, 35.17, 35.17])
+    array([24.65, 35.17, 18.91])
     """
 
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012  scikit-learn's name and shape of the table
