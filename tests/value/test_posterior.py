@@ -120,3 +120,19 @@ def test_an_untrusted_posterior_warns(today, monkeypatch):
     )
     with pytest.warns(ConvergenceWarning, match="k = 0.90, above 0.7"):
         model.sample_posterior(100, 0)
+
+
+def test_many_customers_have_the_density_of_all_though_some_are_asked(today):
+    rng = np.random.default_rng(0)
+    made = crmkit.value.BetaGeoNBD().fit(today).sample(90_000, rng.uniform(20, 60, 90_000), rng)
+    model = crmkit.value.BetaGeoNBD().fit(made)
+    assert len(model._rows) > 40_000
+
+    def density(theta):
+        return model._sums(model._rows, model._natural(theta))
+
+    stand_in = model._density_of_some(density, model._theta, 0.0)
+    top, spread = density(model._theta)[0], np.sqrt(np.diag(np.linalg.inv(-model._information())))
+    for _ in range(20):
+        theta = model._theta + rng.normal(0, 2, 4) * spread
+        assert stand_in(theta)[0] - top == pytest.approx(density(theta)[0] - top, rel=0.02, abs=0.05)

@@ -485,11 +485,12 @@ def simulate(start, stop, x, t_x, T, draws, k, at_zero, horizon, delta, seeds, c
             R, A = r + k * x[row], alpha + T[row]
             j = _phase_of(state, R, (T[row] - t_x[row]) / A, k)
             mean_gap = A / gamma(state, R + j)
-            p, q = beta(state, a, b + x[row] + at_zero)
+            c = b + x[row] + at_zero
             if delta == 0.0:
-                counts[row, draw] = _number_bought(state, mean_gap, p, q, k, j, horizon)
+                counts[row, draw] = _number_bought(state, mean_gap, a, c, k, j, horizon)
                 discounted[row, draw] = counts[row, draw]
             else:
+                p, _ = beta(state, a, c)
                 counts[row, draw], discounted[row, draw] = _buy_until(state, mean_gap, p, k, j, horizon, delta)
 
 
@@ -506,13 +507,23 @@ def _lives(state, x, t_x, T, r, alpha, a, b, k, at_zero):
 
 
 @kernel
-def _number_bought(state, mean_gap, p, q, k, j, horizon):
-    """The number alone: one draw of the phases that pass and one of the purchases until dropping out."""
-    last = geometric(state, p, q) + 1.0
+def _number_bought(state, mean_gap, a, c, k, j, horizon):
+    """The number alone: the phases that pass, and the purchase after which one drops out.
+
+    Few purchases are drawn one by one as from Polya's urn, in which each that is survived counts for the
+    next: an eighth of the time of a beta variate.
+    """
     mean = horizon / mean_gap
-    if not mean <= 1e15:
-        return min(last, 1e15)
-    return min(last, np.floor((np.float64(poisson(state, mean)) + j) / k))
+    most = np.floor((np.float64(poisson(state, mean)) + j) / k) if mean <= 1e15 else 1e15
+    if most <= 64.0:
+        bought = 0.0
+        while bought < most:
+            bought += 1.0
+            if uniform(state) * (a + c + bought - 1.0) < a:
+                break
+        return bought
+    p, q = beta(state, a, c)
+    return min(geometric(state, p, q) + 1.0, most)
 
 
 @kernel

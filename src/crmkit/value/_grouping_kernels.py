@@ -46,8 +46,9 @@ def fill_table(start, stop, columns, hashes, weight, slots, table, ends, first_e
 
     A part holds the rows whose hashes end in its number (there are a power of two of them), in a line of
     its own, so that parts are filled side by side; a line has `slots` places, a power of two, and behind
-    them room for what runs over. A place holds a row number plus one. `first_equal` receives, for each row, the row that
-    stands for it, `sums` the weight of all equal rows at that one, `ends` where each line ends.
+    them room for what runs over. A place holds a row number plus one. `first_equal` receives, for each
+    row, the row that stands for it, `sums` the weight of all equal rows at that one, `ends` where each
+    line ends.
     """
     last_bits = np.uint64(table.shape[0] - 1)
     for row in range(len(hashes)):

@@ -167,6 +167,8 @@ class PurchaseModel(BaseEstimator, ABC):
         rows = self._read_for_fit(X, sample_weight)
         self._rows, _ = rows.distinct()
         self._fit_rows()
+        if not self.converged_:
+            self._warn_of_fit()
         return rows
 
     def _read_for_fit(self, X: Any, sample_weight: Any) -> Rows:
@@ -184,11 +186,9 @@ class PurchaseModel(BaseEstimator, ABC):
         if none is not None:
             self._warn_of_none(none, "they are left out of the fit")
         if sample_weight is not None:
-            weight = check_vector("sample_weight", sample_weight, np.float64, f"{name}.fit", n=n)
-            if (weight < 0).any():
-                raise ParameterError(
-                    f"sample_weight of {name}.fit must not be negative: the lowest is {weight.min():g}."
-                )
+            weight = _weights(sample_weight, f"{name}.fit", n)
+            if n and not weight.any():
+                raise ParameterError(f"sample_weight of {name}.fit is 0 in all {n:,} rows: nobody is left to learn from.")
             weight = weight[kept] if none is None else weight[kept][~none]
             rows = rows.weighing(weight).take(weight > 0)
         self.n_rows_used_ = len(rows)
@@ -205,8 +205,8 @@ class PurchaseModel(BaseEstimator, ABC):
         n, found = rows.n_customers, self._climb(rows)
         self.n_iter_ = found.n_iter
         self._theta = found.theta
-        reason = found.reason or self._not_told(found, n)
-        self.converged_ = not reason
+        self._reason = found.reason or self._not_told(found, n)
+        self.converged_ = not self._reason
         parameters = self._natural(found.theta)
         for position, letter in enumerate(self._names):
             setattr(self, f"{letter}_", float(parameters[position]))
@@ -214,16 +214,19 @@ class PurchaseModel(BaseEstimator, ABC):
         k = self._n_free()
         self.aic_ = 2.0 * k - 2.0 * self.loglik_
         self.bic_ = k * float(np.log(n)) - 2.0 * self.loglik_
-        if reason:
-            named = zip(self._names_of_theta(), parameters, strict=True)
-            values = ", ".join(f"{letter}={value:.4g}" for letter, value in named)
-            warnings.warn(
-                f"{name}: the likelihood of {n:,.0f} customers has no maximum that the data tell: {reason} (at "
-                f"{values}). Predictions near the data may still be right, parameters and standard errors are not. "
-                "More customers or a longer history help, or penalty=1e-3, which pulls them towards 1 and the mean T.",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
+
+    def _warn_of_fit(self) -> None:
+        """Say why there is no maximum: once, whatever a family has tried, and at the caller's line."""
+        named = zip(self._names_of_theta(), self._natural(self._theta), strict=True)
+        values = ", ".join(f"{letter}={value:.4g}" for letter, value in named)
+        warnings.warn(
+            f"{type(self).__name__}: the likelihood of {self._rows.n_customers:,.0f} customers has no maximum that the "
+            f"data tell: {self._reason} (at {values}). Predictions near the data may still be right, parameters and "
+            "standard errors are not. More customers or a longer history help, or penalty=1e-3, which pulls them "
+            "towards 1 and the mean T.",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
 
     def _climb(self, rows: Rows) -> Maximum:
         begin, tol = np.log(self._start(rows)) - self._shift(), 1e-13
@@ -335,10 +338,14 @@ class PurchaseModel(BaseEstimator, ABC):
         """
         rows, none = self._read(X)
         values = self._log_likelihood(rows, self._fitted()) + self._constants(rows)
-        if sample_weight is None:
-            return float(values.mean())
-        weight = check_vector("sample_weight", sample_weight, np.float64, f"{type(self).__name__}.score", n=len(X))
-        return float(np.average(values, weights=weight if none is None else weight[~none]))
+        weight = np.ones(len(rows))
+        if sample_weight is not None:
+            owner = f"{type(self).__name__}.score"
+            weight = _weights(sample_weight, owner, len(rows) if none is None else len(none))
+            weight = weight if none is None else weight[~none]
+        if not weight.any():
+            raise ParameterError(f"{type(self).__name__}.score needs rows with {self._needs} and weight: X has none.")
+        return float(np.average(values, weights=weight))
 
     def _constants(self, rows: Rows) -> Floats | float:  # noqa: ARG002  a family with such a part uses the rows
         """The part of each row's log-likelihood that no parameter enters."""
@@ -401,6 +408,8 @@ class PurchaseModel(BaseEstimator, ABC):
             count = check_int("n", n, owner, low=0)
             return self._predict(X, lambda rows: self._count_probability(rows, self._fitted(), count, length))
         counts = [check_int("n", one, owner, low=0) for one in check_vector("n", n, np.int64, owner).tolist()]
+        if not counts:
+            raise ParameterError(f"The 'n' parameter of {owner} is empty. Pass a number of purchases, or several.")
         return np.column_stack([self.purchase_count_probability(X, count, horizon) for count in counts])
 
     def new_customer_purchases(self, horizon: Any, coverage: float | None = None, *, random_state: Any = 0) -> Any:
@@ -552,8 +561,8 @@ class PurchaseModel(BaseEstimator, ABC):
         known = self._information() + prior if self.converged_ else None
         mode = maximise(log_density, start, tol=1e-8, max_iter=self.max_iter, hessian=known)
         covariance = np.asarray(np.linalg.inv(-second_derivatives(log_density, mode.theta)), dtype=np.float64)
-        near = self._near(log_density, mode.theta, pull)
-        draws, k = importance_sample(near, mode.theta, covariance, n_draws, rng, lambda theta: log_density(theta)[0])
+        density = self._density_of_some(log_density, mode.theta, pull)
+        draws, k = importance_sample(density, mode.theta, covariance, n_draws, rng)
         if not k <= TRUSTED_K:
             warnings.warn(
                 f"{owner}: the importance weights have k = {k:.2f}, above {TRUSTED_K}: intervals that rest on these "
@@ -564,27 +573,36 @@ class PurchaseModel(BaseEstimator, ABC):
         natural = np.array([self._natural(theta) for theta in draws])
         return Posterior(self._names_of_theta(), natural, float(k), rows.n_customers)
 
-    def _near(
+    def _density_of_some(
         self, log_density: Callable[[Floats], tuple[float, Floats]], mode: Floats, pull: float
     ) -> Callable[[Floats], tuple[float, Floats]]:
-        """A density that proposals can be made from: of some of the rows if they are many.
+        """The density of all rows, or where they are many a stand-in that asks some of them.
 
-        It has the mode of the posterior, and its curvature to a hundredth; the weights of the draws, for
-        which all rows are asked, make up for the rest.
+        The stand-in has the mode, gradient and curvature of all rows; only what is beyond, a hundredth
+        of nothing much for 40,000 rows, is that of some (control variates of second order: Quiroz,
+        Kohn, Villani & Tran 2019).
         """
         rows = self._rows
         if len(rows) <= 2 * _SAMPLE:
             return log_density
-        some = rows.take(slice(None, None, len(rows) // _SAMPLE))
-        scale = rows.n_customers / some.n_customers
-        tilt = 2.0 * pull * mode - scale * self._sums(some, self._natural(mode))[1]
+        some = _some_of(rows, _SAMPLE)
+        value, gradient = log_density(mode)
 
-        def near(theta: Floats) -> tuple[float, Floats]:
+        def of_some(theta: Floats) -> tuple[float, Floats]:
             value, gradient = self._sums(some, self._natural(theta))
-            value = scale * value + float(tilt @ (theta - mode)) - pull * float(theta @ theta)
-            return value, scale * gradient + tilt - 2.0 * pull * theta
+            return value - pull * float(theta @ theta), gradient - 2.0 * pull * theta
 
-        return near
+        value_of_some, gradient_of_some = of_some(mode)
+        bend = second_derivatives(log_density, mode) - second_derivatives(of_some, mode)
+        tilt = gradient - gradient_of_some
+
+        def stand_in(theta: Floats) -> tuple[float, Floats]:
+            d = theta - mode
+            here, slope = of_some(theta)
+            change = value - value_of_some + float(tilt @ d) + 0.5 * float(d @ bend @ d)
+            return here + change, slope + tilt + bend @ d
+
+        return stand_in
 
     def _names_of_theta(self) -> tuple[str, ...]:
         return self._names
@@ -671,6 +689,7 @@ class PurchaseModel(BaseEstimator, ABC):
         """
         length, owner = self._length(horizon, "horizon"), f"{type(self).__name__}.total_purchases"
         check_option("kind", kind, {"outcome", "mean"}, owner)
+        check_float("coverage", coverage, owner, low=0, high=1, closed="neither")
         rng = check_generator("random_state", random_state, owner)
         draws = frozen(self.sample_posterior(n_draws, rng).draws)
         rows, _ = self._read(X)
@@ -751,6 +770,13 @@ class PurchaseModel(BaseEstimator, ABC):
         tags.input_tags.two_d_array = False
         tags.target_tags.required = False
         return tags
+
+
+def _weights(sample_weight: Any, owner: str, n: int) -> Floats:
+    weight = check_vector("sample_weight", sample_weight, np.float64, owner, n=n)
+    if (weight < 0).any():
+        raise ParameterError(f"sample_weight of {owner} must not be negative: the lowest is {weight.min():g}.")
+    return weight
 
 
 def _some_of(rows: Rows, size: int) -> Rows:
