@@ -11,6 +11,7 @@ from crmkit.events import EventLog
 from crmkit.value import _random_kernels
 from crmkit.value._beta_geo import BetaGeoNBD, ModifiedBetaGeoNBD
 from crmkit.value._beta_geo_beta_binomial import BetaGeoBetaBinomial
+from crmkit.value._clv import CLVEstimator
 from crmkit.value._contracts import BetaDiscreteWeibull
 from crmkit.value._learned import NaiveValue
 from crmkit.value._pareto import ParetoNBD
@@ -26,6 +27,7 @@ def warm_up() -> None:
             _use(model, histories())
         _use(BetaGeoBetaBinomial(), np.ceil(histories()))
         _use(BetaDiscreteWeibull(), np.column_stack([np.arange(400) % 9, np.arange(400) % 2]))
+        _value(histories())
     _draw()
     _learn()
 
@@ -51,6 +53,17 @@ def _use(model: PurchaseModel, X: Any) -> None:
     model.customer_rates(X)
     model.predict_interval(X, horizon=10.0, n_draws=100, random_state=0)
     model.sample(5, 10.0, 0)
+
+
+def _value(X: Any) -> None:
+    table = np.column_stack([X, 10.0 + np.arange(len(X)) % 7])
+    clv = CLVEstimator(horizon=10.0).fit(table)
+    clv.spend_model_.score(table[:, [0, 3]])
+    clv.spend_model_.predict_interval(table[:5, [0, 3]])
+    clv.predict(table)
+    clv.predict_interval(table)
+    clv.total_value(table[:5], n_draws=100)
+    clv.predict_interval(table[:5], kind="mean")
 
 
 def _draw() -> None:
