@@ -116,3 +116,8 @@ def test_the_callers_frame_is_not_changed(log):
     before = summary.copy(deep=True)
     read_rows(summary, WANTED)
     pd.testing.assert_frame_equal(summary, before)
+
+
+def test_a_log_is_not_its_rows(log):
+    with pytest.raises(ParameterError, match=r"Got the EventLog itself: use log\.snapshot\(\)"):
+        read_rows(log, WANTED)

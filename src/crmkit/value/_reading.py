@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from crmkit._durations import time_unit_microseconds, to_microseconds
 from crmkit._frames import column_names, number_column, read_columns
 from crmkit._validation import check_float, check_vector
-from crmkit.events import Snapshots, purchases
+from crmkit.events import EventLog, Snapshots, purchases
 from crmkit.exceptions import CrmkitWarning, ParameterError
 from crmkit.value._rows import Floats, Rows, frozen
 
@@ -116,6 +116,10 @@ def _rows_of_snapshots(X: Snapshots, wanted: Wanted) -> tuple[Rows, NDArray[np.b
 def read_columns_of(X: Any, wanted: Wanted) -> dict[str, Floats]:
     """The wanted columns of a frame or array by name, without missing values."""
     names = list(wanted.columns)
+    if isinstance(X, EventLog):
+        raise ParameterError(
+            f"{wanted.owner} takes Snapshots, rows of an event log. Got the EventLog itself: use log.snapshot()."
+        )
     if isinstance(X, np.ndarray | list | tuple):
         return _columns_of_array(X, names, wanted)
     available = column_names(X)
