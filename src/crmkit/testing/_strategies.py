@@ -87,10 +87,11 @@ def event_frames(
 
     Examples
     --------
-    >>> from hypothesis import given
+    >>> from hypothesis import given, settings
     >>> from crmkit import EventLog
     >>> from crmkit.testing import event_frames
-    >>> @given(event_frames(max_events=5))
+    >>> @settings(deadline=None)  # a first call compiles
+    ... @given(event_frames(max_events=5))
     ... def holds(table):
     ...     frame, options = table
     ...     assert len(EventLog.from_frame(frame, **options)) == len(frame)
@@ -158,9 +159,10 @@ def logs(**options: Any) -> SearchStrategy[EventLog]:
 
     Examples
     --------
-    >>> from hypothesis import given
+    >>> from hypothesis import given, settings
     >>> from crmkit.testing import logs
-    >>> @given(logs(max_events=5))
+    >>> @settings(deadline=None)  # a first call compiles
+    ... @given(logs(max_events=5))
     ... def holds(log):
     ...     assert log.n_customers <= len(log) <= 5
     >>> holds()
@@ -190,9 +192,10 @@ def snapshots(log: SearchStrategy[EventLog] | None = None, *, horizon: bool | No
 
     Examples
     --------
-    >>> from hypothesis import given
+    >>> from hypothesis import given, settings
     >>> from crmkit.testing import logs, snapshots
-    >>> @given(snapshots(logs(max_events=5), horizon=True))
+    >>> @settings(deadline=None)  # a first call compiles
+    ... @given(snapshots(logs(max_events=5), horizon=True))
     ... def holds(X):
     ...     assert set(X.churned()) <= {0, 1}
     >>> holds()
