@@ -30,7 +30,7 @@ from crmkit.value._gamma_gamma_kernels import (
 )
 from crmkit.value._maximum_likelihood import maximise, second_derivatives
 from crmkit.value._posterior import Posterior, importance_sample
-from crmkit.value._reading import latest_rows
+from crmkit.value._reading import callers_level, latest_rows
 from crmkit.value._special_kernels import digamma
 from crmkit.value._spends import Spends, read_spends
 
@@ -145,9 +145,9 @@ class GammaGamma(BaseEstimator):
     Parameters
     ----------
     penalty : float, default=0.0
-        Strength of a pull of ln p and ln q towards ln 4, and of ln v towards that of the geometric mean
-        of the money: what is maximised is the log-likelihood minus `penalty` times the sum of the squared
-        distances. It does not depend on the currency.
+        From 0 to a million. Strength of a pull of ln p and ln q towards ln 4, and of ln v towards the log of
+        the geometric mean of the money: what is maximised is the log-likelihood minus `penalty` times the sum
+        of the squared distances. It does not depend on the currency.
     max_iter : int, default=200
         Largest number of steps.
 
@@ -216,7 +216,7 @@ class GammaGamma(BaseEstimator):
     """
 
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012  scikit-learn's name and shape of the table
-        "penalty": [Interval(Real, 0, None, closed="left")],
+        "penalty": [Interval(Real, 0, 1e6, closed="both")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
     }
 
@@ -419,7 +419,7 @@ class GammaGamma(BaseEstimator):
                 "money, or less, in all of them, and are left out. Gifts are not purchases: take them out of the log. "
                 "Refunds that cancel purchases: take out both, or pass refunds='drop' to EventLog.from_frame.",
                 SpendWarning,
-                stacklevel=3,
+                stacklevel=callers_level(),
             )
         if len(used) == 0:
             raise ParameterError(
@@ -435,7 +435,7 @@ class GammaGamma(BaseEstimator):
                 "of customers without repeats is infinite. A few very large amounts are the usual reason: look at "
                 "them, or pass penalty=1.",
                 SpendWarning,
-                stacklevel=3,
+                stacklevel=callers_level(),
             )
 
     def _climb(self, likelihood: SpendLikelihood) -> None:
@@ -463,7 +463,7 @@ class GammaGamma(BaseEstimator):
                 f"GammaGamma found no maximum: {found.reason}. Such data do not tell p, q and v apart, as where all "
                 "spend the same or few customers bought again. penalty=1 gives an answer that leans on what is usual.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=callers_level(),
             )
 
 
