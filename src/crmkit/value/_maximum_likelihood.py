@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,11 +137,6 @@ def weakest_direction(hessian: Floats) -> tuple[float, Floats]:
         return 0.0, np.ones(len(hessian)) / np.sqrt(len(hessian))
     curvatures, directions = np.linalg.eigh(-hessian)
     return float(curvatures[0]), directions[:, 0]
-
-
-def with_hessian(found: Maximum, hessian: Floats) -> Maximum:
-    """The same maximum with other second derivatives."""
-    return replace(found, hessian=hessian)
 
 
 def _newton_step(gradient: Floats, hessian: Floats, radius: float) -> tuple[Floats, float]:
