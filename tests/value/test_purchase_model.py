@@ -168,6 +168,7 @@ def test_samples_are_fitted_by_what_made_them(Model, frame):
     pd.testing.assert_frame_equal(made, model.sample(40_000, 39.0, random_state=0))
     lengths = np.linspace(1, 39, 50)
     assert model.sample(50, lengths, 0)["T"].to_numpy() == pytest.approx(lengths)
+    assert lengths.flags.writeable
     assert len(model.sample(0, 39.0, 0)) == 0
 
 

@@ -513,7 +513,7 @@ class PurchaseModel(BaseEstimator, ABC):
         n = check_int("n_customers", n_customers, owner, low=0)
         rng = check_generator("random_state", random_state, owner)
         if np.ndim(T) == 1:
-            lengths = check_vector("T", T, np.float64, owner, n=n)
+            lengths = check_vector("T", T, np.float64, owner, n=n).copy()
             if (lengths < 0).any():
                 raise ParameterError(f"T of {owner} must not be negative: the lowest is {lengths.min():g}.")
         else:
