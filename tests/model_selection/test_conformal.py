@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.dummy import DummyRegressor
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -180,6 +181,21 @@ def test_predictions_are_those_of_the_estimator_on_all_rows(X):
     estimator = make_pipeline(RFMTransformer(), LinearRegression())
     assert ConformalRegressor(estimator).fit(X, y).predict(X) == pytest.approx(estimator.fit(X, y).predict(X))
     assert ConformalRegressor().fit(X, y).predict(X) == pytest.approx(DummyRegressor().fit(X, y).predict(X))
+
+
+def test_groups_have_rows_enough_beside_heaps_of_equal_predictions():
+    # A forest says the same of most customers. The heap ends two rows before the next rank of a cut.
+    said = np.r_[np.zeros(1998), np.linspace(1.0, 2.0, 402)]
+    intervals = ConformalIntervals.calibrate(np.arange(2400.0), said)
+    groups = np.searchsorted(intervals.cut_points, said)
+    assert np.bincount(groups).min() >= 100
+    assert [len(errors) for errors in intervals.errors] == np.bincount(groups).tolist()
+    assert np.isfinite(intervals.around(said, 0.9)).all()
+
+
+def test_unfitted_it_says_so(X):
+    with pytest.raises(NotFittedError):
+        ConformalRegressor().predict_interval(X)
 
 
 def test_it_stands_in_searches_and_pipelines(X):

@@ -93,9 +93,7 @@ class ConformalIntervals:
         smallest = float(positive.min()) if relative else 1.0
         n_groups = int(np.clip(len(pred) // _ROWS, 1, _MOST_GROUPS))
         ranks = np.arange(1, n_groups) * len(pred) // n_groups
-        cuts = np.unique(np.sort(pred)[ranks - 1]) if n_groups > 1 else np.empty(0)
-        # Equal predictions share a group; a cut at the largest prediction would leave the last one empty.
-        cuts = cuts[cuts < pred.max()]
+        cuts = _well_filled(np.sort(pred), ranks)
         errors = (true - pred) / (np.maximum(pred, smallest) if relative else 1.0)
         group = np.searchsorted(cuts, pred, side="left")
         return cls(cuts, [np.sort(errors[group == k]) for k in range(len(cuts) + 1)], relative, smallest, lowest)
@@ -126,6 +124,20 @@ class ConformalIntervals:
         ends = ends[np.searchsorted(self.cut_points, pred, side="left")]
         scale = np.maximum(pred, self.smallest) if self.relative else np.ones(len(pred))
         return np.maximum(pred[:, None] + scale[:, None] * ends, self.lowest)
+
+
+def _well_filled(ascending: NDArray[np.float64], ranks: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the predictions at some ranks, without those that would leave a group of too few rows.
+
+    Equal predictions share a group, so a heap of them may reach up to shortly before the next rank.
+    """
+    kept, begin = [], 0
+    for cut in np.unique(ascending[ranks - 1]):
+        end = int(np.searchsorted(ascending, cut, side="right"))
+        if min(end - begin, len(ascending) - end) >= _ROWS:
+            kept.append(cut)
+            begin = end
+    return np.array(kept, dtype=np.float64)
 
 
 def _ends(errors: NDArray[np.float64], coverage: float) -> tuple[float, float]:
@@ -315,7 +327,8 @@ class ConformalRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         ParameterError
             If there were too few calibration rows for such a coverage.
         """
-        return self.intervals_.around(self.predict(X), coverage)
+        said = self.predict(X)
+        return self.intervals_.around(said, coverage)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
