@@ -12,7 +12,7 @@ from crmkit import EventLog
 from crmkit.datasets import load_cdnow
 from crmkit.exceptions import CrmkitWarning, ParameterError
 from crmkit.metrics import Estimate
-from crmkit.value import BetaGeoNBD, ModifiedBetaGeoNBD
+from crmkit.value import BetaGeoNBD, CLVEstimator, GammaGamma, ModifiedBetaGeoNBD
 from crmkit.value._pareto import ParetoNBD
 
 MODELS = [BetaGeoNBD, ModifiedBetaGeoNBD, ParetoNBD]
@@ -250,3 +250,57 @@ def test_bad_arguments_are_named(Model, today):
     ):
         with pytest.raises(ParameterError, match=f"'?{name}"):
             call()
+
+
+@pytest.mark.parametrize(
+    "fit",
+    [
+        lambda X: BetaGeoNBD().fit(X),
+        lambda X: ParetoNBD().fit(X),
+        lambda X: ModifiedBetaGeoNBD(regularity="auto").fit({**X, "sum_log_gaps": np.zeros(30)}),
+        lambda X: CLVEstimator(ParetoNBD(), GammaGamma(penalty=1), horizon=10).fit(X),
+    ],
+    ids=["own", "with covariates", "several regularities", "within another"],
+)
+def test_a_fit_without_maximum_warns_once_and_of_the_callers_line(fit):
+    x = np.r_[np.zeros(28), 1.0, 1.0]
+    X = {"frequency": x, "recency": 20.0 * x, "T": np.full(30, 20.0), "monetary_value": 5.0 * x}
+    with pytest.warns(ConvergenceWarning) as caught:
+        fit(X)
+    assert [one.filename for one in caught if one.category is ConvergenceWarning] == [__file__]
+
+
+def test_rows_without_purchase_are_warned_of_once_and_at_the_callers_line(log, today):
+    nobody = pd.DataFrame({"who": [4], "day": pd.to_datetime(["1996-06-01"])})
+    X = log.snapshots_at(nobody, customer="who", as_of="day")
+    model = BetaGeoNBD().fit(today)
+    for predict in (
+        lambda: model.alive_probability(X),
+        lambda: model.purchase_count_probability(X, [0, 1, 2], "9W"),
+        lambda: model.total_purchases(X, "9W", random_state=0),
+    ):
+        with pytest.warns(CrmkitWarning) as caught:
+            predict()
+        assert [one.filename for one in caught] == [__file__]
+
+
+def test_scores_weigh_every_kind_of_frame(frame):
+    model = BetaGeoNBD().fit(frame)
+    weight = np.arange(1.0, len(frame) + 1)
+    wanted = model.score(frame, sample_weight=weight)
+    columns = {name: frame[name].to_numpy() for name in ("frequency", "recency", "T")}
+    assert model.score(columns, sample_weight=weight) == wanted
+    with pytest.raises(ParameterError, match="needs rows with a purchase and weight"):
+        model.score(frame, sample_weight=np.zeros(len(frame)))
+    with pytest.raises(ParameterError, match="needs rows with a purchase and weight"):
+        model.score(frame[:0])
+    with pytest.raises(ParameterError, match="must not be negative"):
+        model.score(frame, sample_weight=-weight)
+    with pytest.raises(ParameterError, match="0 in all 2,357 rows"):
+        BetaGeoNBD().fit(frame, sample_weight=np.zeros(len(frame)))
+
+
+@pytest.mark.parametrize("n", [[], 10**30, [10**17]])
+def test_numbers_of_purchases_that_there_are_not(frame, n):
+    with pytest.raises(ParameterError, match="'n' parameter"):
+        BetaGeoNBD().fit(frame).purchase_count_probability(frame, n, 9.0)

@@ -21,7 +21,7 @@ from crmkit.exceptions import CrmkitWarning, ParameterError
 from crmkit.value import _contracts_kernels as kernels
 from crmkit.value._posterior import interval_of_draws
 from crmkit.value._purchase_model import PurchaseModel
-from crmkit.value._reading import Wanted, in_time_units, read_columns_of
+from crmkit.value._reading import Wanted, callers_level, in_time_units, read_columns_of
 from crmkit.value._rows import Floats, Rows, frozen
 
 
@@ -82,7 +82,7 @@ class _Contract(PurchaseModel):
             f"{type(self).__name__}: {int(none.sum()):,} of {len(none):,} rows see no event of start={self.start!r} "
             f"before their as_of, so they have no contract: {what}.",
             CrmkitWarning,
-            stacklevel=5,
+            stacklevel=callers_level(),
         )
 
     def _length(self, value: Any, name: str, *, allow_zero: bool = False) -> float:

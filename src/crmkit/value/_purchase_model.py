@@ -27,19 +27,29 @@ from crmkit.metrics import Estimate
 from crmkit.value._maximum_likelihood import Maximum, maximise, second_derivatives, weakest_direction
 from crmkit.value._posterior import TRUSTED_K, Posterior, importance_sample, interval_of_draws
 from crmkit.value._random_kernels import fill_row_seeds
-from crmkit.value._reading import Wanted, in_time_units, latest_rows, read_rows, warn_of_no_purchase
+from crmkit.value._reading import (
+    Wanted,
+    callers_level,
+    in_time_units,
+    latest_rows,
+    read_rows,
+    warn_of_no_purchase,
+)
 from crmkit.value._rows import Floats, Rows, frozen
 
 #: Standard deviation of the prior of each log-parameter (times relative to the mean T). Flat in the logs
 #: the posterior of BG/NBD has no finite integral: for a + b to infinity the likelihood stays level.
 PRIOR_SD = 2.0
 
-#: Fits climb on so many customers first: all of them take a few steps from there.
+#: Fits climb on a tenth of so many customers first, then on so many: all of them take a few steps from there.
 _SAMPLE = 20_000
 
 #: Curvature of the log-likelihood below which a direction of the parameters is not told by the data: its
 #: standard error would be a factor of e ** 10.
 _FLAT = 0.01
+
+#: Largest number of purchases that is asked for: all whole numbers up to it are floats.
+_MOST_PURCHASES = 2**53
 
 #: Rows whose draws are held at a time.
 _BLOCK = 2_048
@@ -188,7 +198,9 @@ class PurchaseModel(BaseEstimator, ABC):
         if sample_weight is not None:
             weight = _weights(sample_weight, f"{name}.fit", n)
             if n and not weight.any():
-                raise ParameterError(f"sample_weight of {name}.fit is 0 in all {n:,} rows: nobody is left to learn from.")
+                raise ParameterError(
+                    f"sample_weight of {name}.fit is 0 in all {n:,} rows: nobody is left to learn from."
+                )
             weight = weight[kept] if none is None else weight[kept][~none]
             rows = rows.weighing(weight).take(weight > 0)
         self.n_rows_used_ = len(rows)
@@ -200,7 +212,7 @@ class PurchaseModel(BaseEstimator, ABC):
 
     def _fit_rows(self) -> None:
         """Climb on some of the customers, then on all."""
-        rows, name = self._rows, type(self).__name__
+        rows = self._rows
         self._scale = self._time_scale(rows)
         n, found = rows.n_customers, self._climb(rows)
         self.n_iter_ = found.n_iter
@@ -225,29 +237,28 @@ class PurchaseModel(BaseEstimator, ABC):
             "standard errors are not. More customers or a longer history help, or penalty=1e-3, which pulls them "
             "towards 1 and the mean T.",
             ConvergenceWarning,
-            stacklevel=4,
+            stacklevel=callers_level(),
         )
 
     def _climb(self, rows: Rows) -> Maximum:
-        begin, tol = np.log(self._start(rows)) - self._shift(), 1e-13
-        objective = self._objective(rows)
-        if len(rows) > 2 * _SAMPLE:
-            some = self._objective(_some_of(rows, _SAMPLE))
+        begin = np.log(self._start(rows)) - self._shift()
+        theta, hessian, curvature_at = begin, None, None
+        for size in (_SAMPLE // 10, _SAMPLE):
+            if len(rows) <= 2 * size:
+                break
+            some = self._objective(_some_of(rows, size))
             # Closer than this is far below what differs between samples.
-            first = maximise(some, begin, tol=1e-3 / _SAMPLE, max_iter=self.max_iter)
-            if not first.reason:
-                # Of so many customers second derivatives are known to a few percent.
-                found = maximise(
-                    objective,
-                    first.theta,
-                    tol=tol,
-                    max_iter=self.max_iter,
-                    hessian=first.hessian,
-                    curvature_at=partial(second_derivatives, some),
-                )
-                if not found.reason:
-                    return found
-        return maximise(objective, begin, tol=tol, max_iter=self.max_iter)
+            found = maximise(some, theta, tol=1e-3 / size, max_iter=self.max_iter, hessian=hessian)
+            if found.reason:
+                theta, hessian, curvature_at = begin, None, None
+                break
+            theta, hessian = found.theta, found.hessian
+            # Of so many customers second derivatives are known to a few percent.
+            curvature_at = partial(second_derivatives, some) if size == _SAMPLE else None
+        objective = self._objective(rows)
+        options: dict[str, Any] = {"tol": 1e-13, "max_iter": self.max_iter}
+        found = maximise(objective, theta, hessian=hessian, curvature_at=curvature_at, **options)
+        return maximise(objective, begin, **options) if found.reason and hessian is not None else found
 
     def _not_told(self, found: Maximum, n: float) -> str:
         """Say which direction of the parameters the data leave open; empty if none."""
@@ -258,7 +269,7 @@ class PurchaseModel(BaseEstimator, ABC):
         return f"it hardly changes along {' and '.join(moving)}"
 
     def _time_scale(self, rows: Rows) -> float:
-        mean = float(rows.weight @ rows.T) / rows.n_customers
+        mean = float(np.sum(rows.weight * rows.T)) / rows.n_customers
         return mean if mean > 0 else 1.0
 
     def _shift(self) -> Floats:
@@ -405,12 +416,18 @@ class PurchaseModel(BaseEstimator, ABC):
         length = self._length(horizon, "horizon")
         owner = f"{type(self).__name__}.purchase_count_probability"
         if isinstance(n, Integral):
-            count = check_int("n", n, owner, low=0)
+            count = check_int("n", n, owner, low=0, high=_MOST_PURCHASES)
             return self._predict(X, lambda rows: self._count_probability(rows, self._fitted(), count, length))
-        counts = [check_int("n", one, owner, low=0) for one in check_vector("n", n, np.int64, owner).tolist()]
+        asked = check_vector("n", n, np.int64, owner).tolist()
+        counts = [check_int("n", one, owner, low=0, high=_MOST_PURCHASES) for one in asked]
         if not counts:
             raise ParameterError(f"The 'n' parameter of {owner} is empty. Pass a number of purchases, or several.")
-        return np.column_stack([self.purchase_count_probability(X, count, horizon) for count in counts])
+        return self._predict(
+            X,
+            lambda rows: np.column_stack(
+                [self._count_probability(rows, self._fitted(), count, length) for count in counts]
+            ),
+        )
 
     def new_customer_purchases(self, horizon: Any, coverage: float | None = None, *, random_state: Any = 0) -> Any:
         """Expected repeat purchases of a customer who makes the first purchase now.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -90,13 +91,23 @@ def in_time_units(
     return check_float(name, value, owner, low=0.0, closed="left" if allow_zero else "neither")
 
 
+def callers_level() -> int:
+    """The `stacklevel` with which a warning points at the line that called into this package."""
+    package, level = __name__.partition(".")[0], 1
+    frame = inspect.currentframe()
+    frame = None if frame is None else frame.f_back
+    while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == package:
+        frame, level = frame.f_back, level + 1
+    return level
+
+
 def warn_of_no_purchase(none: NDArray[np.bool_], owner: str, what: str) -> None:
     """Say that some rows have no purchase at all."""
     warnings.warn(
         f"{owner}: {int(none.sum()):,} of {len(none):,} rows have no purchase before their as_of, so they are not yet "
         f"customers of a purchase model: {what}. new_customer_purchases() tells what a new customer will do.",
         CrmkitWarning,
-        stacklevel=4,
+        stacklevel=callers_level(),
     )
 
 
