@@ -93,6 +93,24 @@ def test_a_purchase_model_adds_its_numbers(parts):
     assert model.purchase_model is not model.purchase_model_
 
 
+def test_nothing_is_said_of_rows_that_a_purchase_model_cannot_see(log, parts, recwarn):
+    X_train, _, y_train, _ = parts
+    model = CLVRegressor(LinearRegression(), purchase_model=ModifiedBetaGeoNBD()).fit(X_train, y_train)
+    rows = {"who": [log.customers.max() + 1, log.customers[0]], "when": [log.observed_until] * 2}
+    X = log.snapshots_at(rows, customer="who", as_of="when")
+    found = model.features(X)[["expected_purchases", "alive_probability"]].to_numpy()
+    assert (found[0] == 0).all()
+    assert (found[1] > 0).all()
+    assert np.isfinite(model.predict(X)).all()
+    assert not recwarn.list
+
+
+def test_no_rows_have_no_predictions(X):
+    model = CLVRegressor(LinearRegression()).fit(X, X.future_value())
+    assert model.predict(X[:0]).shape == (0,)
+    assert model.predict_interval(X[:0]).shape == (0, 2)
+
+
 # -- what it learns ----------------------------------------------------------------------------
 
 

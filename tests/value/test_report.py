@@ -12,7 +12,7 @@ from crmkit import EventLog, RFMTransformer
 from crmkit.datasets import load_cdnow
 from crmkit.exceptions import CrmkitWarning, ParameterError
 from crmkit.metrics import estimate, normalised_gini
-from crmkit.value import CLVRegressor, ModifiedBetaGeoNBD, NaiveValue, value_report
+from crmkit.value import CLVEstimator, CLVRegressor, ModifiedBetaGeoNBD, NaiveValue, value_report
 from crmkit.value._report import _Judge
 
 
@@ -193,3 +193,13 @@ def test_what_is_wrong_is_named(log, X, y):
             ParameterError, match="estimator 'bad' must predict one finite number for each of the 4,714"
         ):
             value_report({"bad": Says(values)}, X, y)
+
+
+def test_a_model_of_another_horizon_is_pointed_out(log):
+    X = log.snapshot("1997-10-01", horizon="13W")
+    model = CLVEstimator(horizon="39W").fit(log.snapshot("1997-10-01"))
+    with pytest.warns(CrmkitWarning, match="CLVEstimator values the 273D from as_of on, and y is about 91D: they are"):
+        value_report(model, X, X.future_value(), n_resamples=40)
+    behind = log.snapshot("1997-10-01", horizon="38W", gap="7D")
+    with pytest.warns(CrmkitWarning, match="about 266D after a gap of 7D"):
+        value_report(model, behind, behind.future_value(), n_resamples=40)

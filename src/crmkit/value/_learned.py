@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from crmkit._compat import HasMethods, StrOptions
 from crmkit._durations import TIME_UNITS, duration_name, to_microseconds
 from crmkit._validation import check_vector, parameter_error
-from crmkit.events import EventLog, Snapshots
+from crmkit.events import EventLog, Snapshots, purchases
 from crmkit.exceptions import ParameterError
 from crmkit.model_selection import ConformalIntervals, TemporalSplit
 from crmkit.value._learned_features import HistoryFeatures, money_before
@@ -37,6 +37,8 @@ class _Learner:
     levels: Levels | None
 
     def predict(self, X: Snapshots) -> Floats:
+        if not len(X):
+            return np.empty(0)  # which not every regressor can say
         said = np.asarray(self.model.predict(_table(self, X)), dtype=np.float64)
         return said if self.levels is None else said * self.levels.at(X.as_of_us)
 
@@ -45,10 +47,12 @@ def _table(learner: Any, X: Snapshots) -> Floats:
     columns = learner.history.of(X)
     if learner.purchase_model is None:
         return columns
-    expected = learner.purchase_model.expected_purchases(X, horizon=learner.horizon)
-    alive = learner.purchase_model.alive_probability(X)
-    # Purchase models know nothing of a row without a purchase.
-    return np.column_stack([columns, np.nan_to_num(np.asarray(expected)), np.nan_to_num(np.asarray(alive))])
+    # Purchase models know nothing of a row without a purchase, and would warn of it.
+    known = np.flatnonzero(purchases(X, "D").periods > 0)
+    told = np.zeros((len(X), 2))
+    told[known, 0] = learner.purchase_model.expected_purchases(X[known], horizon=learner.horizon)
+    told[known, 1] = learner.purchase_model.alive_probability(X[known])
+    return np.column_stack([columns, np.nan_to_num(told)])
 
 
 class CLVRegressor(RegressorMixin, BaseEstimator):

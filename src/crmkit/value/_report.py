@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from crmkit._durations import instant_name
+from crmkit._durations import duration_name, instant_name, to_microseconds
 from crmkit._frames import make_frame
 from crmkit._validation import check_float, check_generator, check_int, check_vector, parameter_error
 from crmkit.events import Snapshots
 from crmkit.exceptions import CrmkitWarning, ParameterError
 from crmkit.metrics import Estimate, estimate
+from crmkit.value._clv import CLVEstimator
 from crmkit.value._learned import NaiveValue, check_value_rows
 
 Floats = NDArray[np.float64]
@@ -164,6 +165,7 @@ def value_report(
     for name, model in models.items():
         if name != "naive":
             _refuse_leaks(name, model, X)
+            _warn_of_another_window(name, model, X)
         said = _said(name, model, X)
         judge = _Judge(came, said)
         for figure in _FIGURES:
@@ -213,6 +215,22 @@ def _refuse_leaks(name: str, model: Any, X: Snapshots) -> None:
         warnings.warn(
             f"{name} has learnt from what happened until {instant_name(until)}, and is judged from "
             f"{instant_name(first)} on: its figures are too good. Fit it on rows whose labels end before.",
+            CrmkitWarning,
+            stacklevel=3,
+        )
+
+
+def _warn_of_another_window(name: str, model: Any, X: Snapshots) -> None:
+    """Warn of a model that values another stretch of time than the labels do."""
+    last = model[-1] if hasattr(model, "steps") else model
+    if not isinstance(last, CLVEstimator):
+        return
+    own, gap = to_microseconds(last.horizon, "horizon"), X.window.gap
+    if own != X.window.horizon or gap:
+        behind = f" after a gap of {duration_name(gap)}" if gap else ""
+        warnings.warn(
+            f"{name} values the {duration_name(own)} from as_of on, and y is about "
+            f"{duration_name(X.window.horizon or 0)}{behind}: they are not comparable. Give both the same horizon.",
             CrmkitWarning,
             stacklevel=3,
         )
