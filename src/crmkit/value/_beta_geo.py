@@ -71,7 +71,7 @@ class _BetaGeo(PurchaseModel):
         self.__dict__.update(state)
 
     def _start(self, rows: Rows) -> Floats:
-        bought, lived = float(rows.weight @ rows.x), float(rows.weight @ rows.T)
+        bought, lived = float(np.sum(rows.weight * rows.x)), float(np.sum(rows.weight * rows.T))
         rate = max(bought, 0.5) / max(lived, 1e-9) * self.regularity_
         return np.array([1.0, 1.0 / rate, 1.0, 3.0])
 

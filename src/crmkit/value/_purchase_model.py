@@ -507,7 +507,7 @@ class PurchaseModel(BaseEstimator, ABC):
         rows, none = self._read(X)
         few, inverse = rows.distinct()
         for name, values in self._rates(few, self._fitted()).items():
-            columns[name] = _spread(values[inverse], none)
+            columns[name] = spread(values[inverse], none)
         return X.make_frame(columns) if isinstance(X, Snapshots) else make_frame(columns, "pandas")
 
     def sample(self, n_customers: int, T: Any, random_state: Any = None) -> Any:
@@ -675,7 +675,7 @@ class PurchaseModel(BaseEstimator, ABC):
                 low = np.quantile(counts, levels[0], axis=1, method="lower")
                 found = np.column_stack([low, np.quantile(counts, levels[1], axis=1, method="higher")])
             ends[begin : begin + _BLOCK] = found
-        return _spread(ends[inverse], none)
+        return spread(ends[inverse], none)
 
     def total_purchases(
         self,
@@ -772,9 +772,9 @@ class PurchaseModel(BaseEstimator, ABC):
         """A function of the rows, worked out once for equal ones."""
         rows, none = self._read(X)
         if len(rows) < 100:
-            return _spread(function(rows), none)
+            return spread(function(rows), none)
         few, inverse = rows.distinct()
-        return _spread(function(few)[inverse], none)
+        return spread(function(few)[inverse], none)
 
     def _run(self, kernel: Any, rows: Rows, *args: Any) -> Floats:
         """A kernel that fills one number for each row."""
@@ -811,7 +811,7 @@ def row_seeds(rows: Rows, seed: int) -> NDArray[np.uint64]:
     return frozen(seeds)
 
 
-def _spread(values: Floats, none: NDArray[np.bool_] | None) -> Floats:
+def spread(values: Floats, none: NDArray[np.bool_] | None) -> Floats:
     """Values of the rows with a purchase at their places among all rows, NaN elsewhere."""
     if none is None:
         return values
