@@ -28,7 +28,7 @@ from crmkit.value._clv_kernels import money_seeds, number_equal, row_quantiles, 
 from crmkit.value._gamma_gamma import GammaGamma
 from crmkit.value._gamma_gamma_kernels import expected_spends
 from crmkit.value._posterior import interval_of_draws
-from crmkit.value._purchase_model import PurchaseModel, row_seeds
+from crmkit.value._purchase_model import PurchaseModel, row_seeds, spread
 from crmkit.value._rows import Floats, Rows, frozen
 from crmkit.value._spends import Spends, read_spends, spends_of
 
@@ -300,7 +300,7 @@ class CLVEstimator(RegressorMixin, BaseEstimator):
             NaN, with a warning, for a row without any purchase. Infinite where spend has no mean.
         """
         seen = self._see(X)
-        return _spread(self._discounted(seen.rows) * self._spend(seen) * self.margin, seen.none)
+        return spread(self._discounted(seen.rows) * self._spend(seen) * self.margin, seen.none)
 
     def predict_components(self, X: Any) -> Any:
         """What the value of each row is made of.
@@ -325,7 +325,7 @@ class CLVEstimator(RegressorMixin, BaseEstimator):
             "expected_spend": spend,
             "value": discounted * spend * self.margin,
         }
-        columns = {name: _spread(values, seen.none) for name, values in columns.items()}
+        columns = {name: spread(values, seen.none) for name, values in columns.items()}
         return X.make_frame(columns) if isinstance(X, Snapshots) else make_frame(columns, _backend(X))
 
     def predict_interval(
@@ -366,7 +366,7 @@ class CLVEstimator(RegressorMixin, BaseEstimator):
             found = np.empty((len(values), 2))
             run_in_ranges(row_quantiles, len(values), values, shares, found, minimum=200)
             ends[block] = found
-        return _spread(ends, seen.none)
+        return spread(ends, seen.none)
 
     def total_value(
         self,
@@ -555,12 +555,3 @@ def _taken(seen: _Seen, rows: NDArray[np.int64]) -> _Seen:
     spends = None if seen.spends is None else Spends(frozen(seen.spends.x[rows]), frozen(seen.spends.money[rows]))
     price = None if seen.price is None else frozen(seen.price[rows])
     return _Seen(seen.rows.take(rows), None, spends, price)
-
-
-def _spread(values: Floats, none: NDArray[np.bool_] | None) -> Floats:
-    """Values of the customers at their places among all rows, NaN elsewhere."""
-    if none is None:
-        return values
-    result = np.full((len(none), *values.shape[1:]), np.nan)
-    result[~none] = values
-    return result

@@ -31,6 +31,7 @@ from crmkit.value._gamma_gamma_kernels import (
 from crmkit.value._maximum_likelihood import maximise, second_derivatives
 from crmkit.value._posterior import Posterior, importance_sample
 from crmkit.value._reading import callers_level, latest_rows
+from crmkit.value._rows import frozen
 from crmkit.value._special_kernels import digamma
 from crmkit.value._spends import Spends, read_spends
 
@@ -56,10 +57,10 @@ class SpendLikelihood:
         # Sorting by money and then, stably, by small whole numbers takes a third of the time of lexsort.
         order = np.argsort(money) if (weight == weight[0]).all() else np.lexsort((weight, money))
         order = order[np.argsort(x[order].astype(np.uint16 if x.max() < 65_536 else np.int64), kind="stable")]
-        self.x, self.money, self.weight = (_frozen(column[order]) for column in (x, money, weight))
+        self.x, self.money, self.weight = (frozen(column[order]) for column in (x, money, weight))
         starts = np.flatnonzero(np.diff(self.x, prepend=-1.0))
-        self.levels = _frozen(self.x[starts])
-        self.level_weights = _frozen(np.add.reduceat(self.weight, starts))
+        self.levels = frozen(self.x[starts])
+        self.level_weights = frozen(np.add.reduceat(self.weight, starts))
         self.n_customers = float(self.weight.sum())
         log_money = self.weight * np.log(self.money)
         self.sum_log_money = float(log_money.sum())
@@ -126,12 +127,6 @@ class TabulatedLikelihood:
         n = self.n_customers
         rest = q * (n * theta[2] - self.sum_log_total - log) - p * x_log - self.sum_log_money
         return float(levels[0] - n * math.lgamma(q) + rest)
-
-
-def _frozen(values: Floats) -> Floats:
-    values = np.ascontiguousarray(values, dtype=np.float64)
-    values.flags.writeable = False
-    return values
 
 
 class GammaGamma(BaseEstimator):
@@ -307,7 +302,7 @@ class GammaGamma(BaseEstimator):
             raise ParameterError("GammaGamma.score needs rows with repeat purchases and money above zero: X has none.")
         rows = np.flatnonzero(weight)
         out = np.empty(len(rows))
-        x, money = _frozen(spends.x[rows]), _frozen(spends.money[rows])
+        x, money = frozen(spends.x[rows]), frozen(spends.money[rows])
         run_in_ranges(spend_log_likelihood, len(rows), x, money, self.p_, self.q_, self.v_, out)
         return float(np.average(out, weights=weight[rows]))
 
@@ -378,8 +373,8 @@ class GammaGamma(BaseEstimator):
         n_draws = check_int("n_draws", n_draws, owner, low=2)
         generator = check_generator("random_state", random_state, owner)
         spends = self._read(X)
-        draws = _frozen(self.sample_posterior(n_draws, generator).draws)
-        shares = _frozen(np.array([0.5 - 0.5 * coverage, 0.5 + 0.5 * coverage]))
+        draws = frozen(self.sample_posterior(n_draws, generator).draws)
+        shares = frozen(np.array([0.5 - 0.5 * coverage, 0.5 + 0.5 * coverage]))
         out = np.empty((len(spends), 2))
         seed = np.uint64(generator.integers(2**63))
         run_in_ranges(
@@ -493,4 +488,4 @@ def _correlation(x: Floats, money: Floats, weight: Floats) -> float:
 
 
 def _positive(money: Floats) -> Floats:
-    return _frozen(np.maximum(money, 0.0)) if (money < 0).any() else money
+    return frozen(np.maximum(money, 0.0)) if (money < 0).any() else money
