@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.exceptions import NotFittedError
 
 from crmkit import EventLog
 from crmkit.datasets import load_cdnow
@@ -88,3 +89,8 @@ def test_it_draws_where_it_is_told(today):
         HeterogeneityDisplay.from_estimator(model, axes=axes[0])
     with pytest.raises(ParameterError, match="must be a purchase"):
         HeterogeneityDisplay.from_estimator("model")
+
+
+def test_an_unfitted_model_says_so():
+    with pytest.raises(NotFittedError):
+        HeterogeneityDisplay.from_estimator(BetaGeoNBD())

@@ -11,6 +11,7 @@ from crmkit._validation import check_int, check_vector
 from crmkit.events import Snapshots
 from crmkit.exceptions import ParameterError
 from crmkit.plotting._fonts import fonts_for
+from crmkit.plotting._purchase_models import check_purchase_model
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -114,6 +115,7 @@ class CalibrationByFrequencyDisplay:
             Drawn.
         """
         owner = "CalibrationByFrequencyDisplay.from_estimator"
+        check_purchase_model(estimator, "CalibrationByFrequencyDisplay")
         top = check_int("max_frequency", max_frequency, owner, low=1)
         on_snapshots = isinstance(X, Snapshots)
         if (y is None or horizon is None) and (not on_snapshots or X.horizon is None):
@@ -231,6 +233,7 @@ class PurchaseCountDisplay:
         PurchaseCountDisplay
             Drawn. With more than 400 different lengths of observation, similar ones are taken as one.
         """
+        check_purchase_model(estimator, "PurchaseCountDisplay")
         top = check_int("max_count", max_count, "PurchaseCountDisplay.from_estimator", low=1)
         parameters, rows = estimator._fitted(), estimator._rows
         lengths, weights = _lengths(rows.T, rows.weight)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
 
 from crmkit.exceptions import ParameterError
 from crmkit.plotting._fonts import fonts_for
@@ -153,6 +155,8 @@ class HeterogeneityDisplay:
 
 def _laws(model: Any) -> list[tuple[str, Any]]:
     """Each trait of a model's customers, and its distribution."""
+    if isinstance(model, BaseEstimator):
+        check_is_fitted(model)
     time = _UNITS.get(getattr(model, "time_unit", ""), "time unit")
     if getattr(model, "_on_snapshots", True) is False:
         time = "time unit"  # a frame's unit only its owner knows

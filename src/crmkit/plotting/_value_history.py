@@ -11,6 +11,7 @@ from crmkit._durations import TIME_UNITS, to_microseconds
 from crmkit.events import EventLog, purchases
 from crmkit.exceptions import ParameterError
 from crmkit.plotting._fonts import fonts_for
+from crmkit.plotting._purchase_models import check_purchase_model
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -103,6 +104,7 @@ class AliveHistoryDisplay:
         AliveHistoryDisplay
             Drawn.
         """
+        check_purchase_model(estimator, "AliveHistoryDisplay")
         if not isinstance(log, EventLog):
             raise ParameterError(
                 f"The 'log' parameter of AliveHistoryDisplay must be an EventLog. Got {type(log).__name__} instead."

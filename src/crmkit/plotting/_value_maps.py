@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from crmkit._validation import check_int
 from crmkit.plotting._fonts import fonts_for
+from crmkit.plotting._purchase_models import check_purchase_model
 from crmkit.value import BetaGeoBetaBinomial
 
 if TYPE_CHECKING:
@@ -195,6 +196,7 @@ class FrequencyRecencyDisplay(_Map):
         FrequencyRecencyDisplay
             Drawn.
         """
+        check_purchase_model(estimator, "FrequencyRecencyDisplay")
         parameters = estimator._fitted()
         length = estimator._length(horizon, "horizon")
         return cls._draw(estimator, lambda rows: estimator._expected(rows, parameters, length), T, max_frequency, ax)
@@ -284,6 +286,7 @@ class AliveProbabilityDisplay(_Map):
         AliveProbabilityDisplay
             Drawn.
         """
+        check_purchase_model(estimator, "AliveProbabilityDisplay")
         parameters = estimator._fitted()
         length = estimator._length(after, "after", allow_zero=True)
         return cls._draw(estimator, lambda rows: estimator._alive(rows, parameters, length), T, max_frequency, ax)

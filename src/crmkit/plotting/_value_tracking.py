@@ -12,6 +12,7 @@ from crmkit._validation import check_option
 from crmkit.events import Snapshots, purchases
 from crmkit.exceptions import ParameterError
 from crmkit.plotting._fonts import fonts_for
+from crmkit.plotting._purchase_models import check_purchase_model
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -119,6 +120,7 @@ class TrackingDisplay:
             Drawn.
         """
         check_option("kind", kind, set(_TITLES), "TrackingDisplay.from_estimator")
+        check_purchase_model(estimator, "TrackingDisplay")
         if not isinstance(X, Snapshots):
             raise ParameterError(
                 f"The 'X' parameter of TrackingDisplay must be Snapshots, whose log goes on. Got {type(X).__name__} "
