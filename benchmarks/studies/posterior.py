@@ -40,18 +40,22 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", choices=["BetaGeoNBD", "ModifiedBetaGeoNBD", "ParetoNBD"])
     parser.add_argument("--steps", type=int, default=400_000)
+    parser.add_argument("--logs", action="store_true", help="of the logarithms of the parameters")
     options = parser.parse_args()
     import crmkit.value
 
     log = EventLog.from_frame(load_cdnow(), customer="customer_id", time="date", value="value")
     model = getattr(crmkit.value, options.model)().fit(log.snapshot("1997-10-01"))
     draws, accepted = chain(model, options.steps, np.random.default_rng(0))
+    if options.logs:
+        draws = np.log(draws)
     batches = draws[: len(draws) // 20 * 20].reshape(20, -1, draws.shape[1])
     print(f"{options.model}: {options.steps:,} steps, {accepted:.0%} accepted")
     print("mean", draws.mean(axis=0), "+-", batches.mean(axis=1).std(axis=0) / np.sqrt(20))
     print("sd  ", draws.std(axis=0), "+-", batches.std(axis=1).std(axis=0) / np.sqrt(20))
-    weights = model.sample_posterior(20_000, 0)
-    print("importance: mean", weights.mean(), "sd", weights.sd(), "k", weights.pareto_k)
+    posterior = model.sample_posterior(20_000, 0)
+    weighed = np.log(posterior.draws) if options.logs else posterior.draws
+    print("importance: mean", weighed.mean(axis=0), "sd", weighed.std(axis=0), "k", posterior.pareto_k)
 
 
 if __name__ == "__main__":
