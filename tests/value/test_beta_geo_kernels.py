@@ -251,3 +251,16 @@ def test_simulated_futures_are_those_of_the_formulas(k, delta):
     ]:
         error = np.sqrt(found.var(axis=1) + 1e-9) / math.sqrt(20_000)
         assert (np.abs(found.mean(axis=1) - truth) < 4.5 * error).all()
+
+
+@pytest.mark.parametrize("k", [2, 3, 5])
+@pytest.mark.parametrize("row", [(0.0, 0.0, 0.0), (2.0, 30.43, 38.86), (26.0, 30.857143, 31.0), (300.0, 99.0, 100.0)])
+def test_for_ever_is_a_very_long_horizon_whatever_the_regularity(k, row):
+    x, t_x, T = (np.array([value]) for value in row)
+    parameters, long, ever = np.array([0.53, 6.18, 0.89, 1.61]), np.empty(1), np.empty(1)
+    kernels.discounted(0, 1, x, t_x, T, parameters, k, 1, 4500.0, 0.01, long)
+    kernels.discounted(0, 1, x, t_x, T, parameters, k, 1, np.inf, 0.01, ever)
+    assert ever[0] == pytest.approx(long[0], rel=1e-9)
+    if k == 2:
+        one = kernels._mean_over_p(2.5, 0.0, 0.89, 3.0, 2, 0.01 * 40.0)
+        assert kernels._for_ever_in_phases(2.5, 40.0, 0.0, 0.01, 0.89, 3.0, 1) == pytest.approx(one, rel=1e-12)

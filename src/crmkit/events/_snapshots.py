@@ -342,11 +342,13 @@ class Snapshots:
         --------
         >>> import pandas as pd
         >>> from crmkit import EventLog
-        >>> events = pd.DataFrame({
-        ...     "who": [1, 1, 2, 3],
-        ...     "when": ["2024-01-01", "2024-03-10", "2024-01-20", "2024-02-01"],
-        ...     "what": ["join", "leave", "join", "visit"],
-        ... })
+        >>> events = pd.DataFrame(
+        ...     {
+        ...         "who": [1, 1, 2, 3],
+        ...         "when": ["2024-01-01", "2024-03-10", "2024-01-20", "2024-02-01"],
+        ...         "what": ["join", "leave", "join", "visit"],
+        ...     }
+        ... )
         >>> log = EventLog.from_frame(events, customer="who", time="when", kind="what", purchases="join")
         >>> log.snapshot("2024-03-11", min_events=0, customers=log.customers).tenure("join", "leave", "30D")
                                 periods  ended

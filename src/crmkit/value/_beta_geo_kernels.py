@@ -87,10 +87,11 @@ def sums(start, stop, x, t_x, T, weight, parameters, k, at_zero, out):
     Rows come ordered by x: what depends on x alone is worked out when it changes.
     """
     r, alpha, a, b = parameters[0], parameters[1], parameters[2], parameters[3]
+    log_alpha = math.log(alpha)
     for block in range(start, stop):
         seen = -1.0
         value, by_r, by_alpha, by_a, by_b = 0.0, 0.0, 0.0, 0.0, 0.0
-        gammas, psi_r, psi_b, psi_ab = 0.0, 0.0, 0.0, 0.0
+        gammas, psi_r, psi_b, psi_ab, log_leaving = 0.0, 0.0, 0.0, 0.0, 0.0
         for row in range(block * BLOCK, min((block + 1) * BLOCK, len(x))):
             n = x[row] + at_zero
             R = r + k * x[row]
@@ -101,21 +102,23 @@ def sums(start, stop, x, t_x, T, weight, parameters, k, at_zero, out):
                 psi_r = digamma(R) - digamma(r)
                 psi_b = digamma(c) - digamma(b)
                 psi_ab = digamma(a + b) - digamma(a + c)
+                log_leaving = math.log(a) - math.log(c - 1.0) if n > 0.0 else 0.0
             A = alpha + T[row]
             gap = T[row] - t_x[row]
+            # Differences of logarithms here, log1p in `log_likelihood`: half the time, and 1e-12 is enough.
             log_A = math.log(A)
-            log_u = math.log1p(T[row] / alpha)
-            phases, phases_R, phases_u = 1.0, 0.0, 0.0
+            log_u = log_A - log_alpha
+            phases, phases_R, phases_u, top = 1.0, 0.0, 0.0, 0.0
             if k > 1:
                 phases, phases_R, phases_u = _phases(R, gap / A, k)
+                top = math.log(phases)
             dead, stretch = 0.0, 0.0
-            top = math.log(phases) if k > 1 else 0.0
             if n > 0.0:
-                stretch = math.log1p(gap / (alpha + t_x[row]))
-                odds = math.log(a) - math.log(c - 1.0) + R * stretch
-                whole = log_add(top, odds)
-                dead = math.exp(odds - whole)
-                top = whole
+                stretch = log_A - math.log(alpha + t_x[row])
+                odds = log_leaving + R * stretch - top
+                small = math.exp(-abs(odds))
+                dead = (1.0 if odds > 0.0 else small) / (1.0 + small)
+                top += max(odds, 0.0) + math.log1p(small)
             alive = 1.0 - dead
             w = weight[row]
             value += w * (gammas - k * x[row] * log_A - r * log_u + top)
@@ -389,18 +392,21 @@ def discounted(start, stop, x, t_x, T, parameters, k, at_zero, horizon, delta, o
     """Expected sum of e^(-delta s) over the purchases of each row at T + s, s <= horizon (or infinity).
 
     With E(s) the purchases expected until T + s it is e^(-delta h) E(h) + delta int_0^h e^(-delta s) E(s) ds:
-    positive throughout. For k = 1 and an infinite horizon the integral over s is a known function.
+    positive throughout. Infinite horizons need no integral over s.
     """
     r, alpha, a, b = parameters[0], parameters[1], parameters[2], parameters[3]
     for row in range(start, stop):
         R, A, c = r + k * x[row], alpha + T[row], b + x[row] + at_zero
         now = _alive(x[row], t_x[row], T[row], r, alpha, a, b, k, at_zero)
-        if horizon == np.inf and k == 1:
-            out[row] = now * _mean_over_p(R, 0.0, a, c, 2, delta * A)
+        if horizon == np.inf:
+            if k == 1:
+                out[row] = now * _mean_over_p(R, 0.0, a, c, 2, delta * A)
+            else:
+                out[row] = now * _for_ever_in_phases(R, A, (T[row] - t_x[row]) / A, delta, a, c, k)
             continue
         end = min(horizon, 45.0 / delta)
         total = math.exp(-delta * end) * _over_phases(x[row], t_x[row], T[row], r, alpha, a, b, k, at_zero, end, 0)
-        low, width = 0.0, A * min(1.0, 4.0 / (R * a / (a + c) + 1.0))
+        low, width = 0.0, A * min(0.5, 4.0 / R)
         while low < end:
             high = min(low + min(width, 4.0 / delta), end)
             for node in range(len(_NODES)):
@@ -408,8 +414,77 @@ def discounted(start, stop, x, t_x, T, parameters, k, at_zero, horizon, delta, o
                 seen = _over_phases(x[row], t_x[row], T[row], r, alpha, a, b, k, at_zero, s, 0)
                 total += (high - low) * _WEIGHTS[node] * delta * math.exp(-delta * s) * seen
             low = high
-            width = max(width, 2.0 * low)
+            width = max(width, low)
         out[row] = now * total
+
+
+@kernel
+def _for_ever_in_phases(R, A, u, delta, a, c, k):
+    """All purchases to come of a living customer, discounted: a mean over lambda of a mean over p.
+
+    A phase is worth g = lambda / (lambda + delta) of the next, so in phase j purchases are worth
+    g^(k-j) / (1 - (1 - p) g^k). Trapezoids in log lambda and in logit p, as in `_mean_over_p`; the
+    nodes of p serve all lambda.
+    """
+    p, share = _nodes_of_p(a, c)
+    h = min(0.2, 0.5 / math.sqrt(R + k))
+    centre = math.log((R + 0.5) / A)
+    log_norm = math.lgamma(R)
+    total, weight = 0.0, _phases(R, u, k)[0]
+    for side in range(2):
+        step = h if side == 0 else -h
+        v = centre if side == 0 else centre - h
+        before = np.inf
+        while True:
+            rate = math.exp(v)
+            log_g = -math.log1p(delta / rate)
+            value, log_term = 0.0, 0.0
+            for j in range(k):
+                if j > 0:
+                    # The phase's weight and its density of lambda: u^j (A lambda)^j / j!.
+                    log_term += math.log(u * A / j) + v if u > 0.0 else -np.inf
+                value += math.exp(R * (v + math.log(A)) - A * rate - log_norm + log_term + (k - j) * log_g)
+            lost, mean = -math.expm1(k * log_g), 0.0
+            for node in range(len(p)):
+                mean += share[node] / (lost + p[node] * (1.0 - lost))
+            value *= mean
+            total += value
+            if value < 1e-18 * total and value <= before:
+                break
+            if total == 0.0 and abs(v - centre) > 1e3:
+                break
+            before = value
+            v += step
+    return total * h / weight
+
+
+@kernel
+def _nodes_of_p(a, c):
+    """Nodes of p ~ Beta(a, c) in logit p and their shares; the tails, where nothing changes, in the last ones."""
+    h = min(0.3, 0.6 / math.sqrt(a * c / (a + c)))
+    centre = math.log(a / c)
+    log_norm = log_beta(a, c)
+    top = -a * math.log1p(math.exp(-centre)) - c * math.log1p(math.exp(centre))
+    before, after = 0, 0
+    for side in range(2):
+        v, steps = centre, 0
+        while -90.0 < v < 45.0 and -a * math.log1p(math.exp(-v)) - c * math.log1p(math.exp(v)) > top - 44.0:
+            v += h if side == 1 else -h
+            steps += 1
+        if side == 0:
+            before = steps
+        else:
+            after = steps
+    p, share = np.empty(before + after + 1), np.empty(before + after + 1)
+    for node in range(len(p)):
+        v = centre + (node - before) * h
+        log_p = -math.log1p(math.exp(-v))
+        p[node] = math.exp(log_p)
+        share[node] = h * math.exp(a * log_p - c * math.log1p(math.exp(v)) - log_norm)
+    # Geometric series of what is beyond both ends.
+    share[0] /= -math.expm1(-a * h)
+    share[-1] /= -math.expm1(-c * h)
+    return p, share
 
 
 @kernel

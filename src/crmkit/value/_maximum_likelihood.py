@@ -119,15 +119,21 @@ def maximise(
     return Maximum(theta, value, curvature, max_iter, reason or f"not reached in max_iter={max_iter} steps")
 
 
-def second_derivatives(objective: Objective, theta: Floats) -> Floats:
-    """Central differences of the gradient, made symmetric."""
+def second_derivatives(objective: Objective, theta: Floats, *, one_sided: bool = False) -> Floats:
+    """Differences of the gradient, made symmetric: central ones, or one-sided ones for half the price.
+
+    One-sided differences have five digits.
+    """
     k = len(theta)
     matrix = np.empty((k, k))
+    here = objective(theta)[1] if one_sided else None
     for j in range(k):
         ahead, back = theta.copy(), theta.copy()
         ahead[j] += _STEP
-        back[j] -= _STEP
-        matrix[j] = (objective(ahead)[1] - objective(back)[1]) / (ahead[j] - back[j])
+        if here is None:
+            back[j] -= _STEP
+        behind = objective(back)[1] if here is None else here
+        matrix[j] = (objective(ahead)[1] - behind) / (ahead[j] - back[j])
     return 0.5 * (matrix + matrix.T)
 
 

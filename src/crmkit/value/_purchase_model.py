@@ -330,7 +330,8 @@ class PurchaseModel(BaseEstimator, ABC):
         kept them would change while threads share it.
         """
         rows = self._rows
-        return second_derivatives(lambda theta: self._sums(rows, self._natural(theta)), self._theta)
+        many = len(rows) > 2 * _SAMPLE
+        return second_derivatives(lambda theta: self._sums(rows, self._natural(theta)), self._theta, one_sided=many)
 
     def score(self, X: Any, y: object = None, sample_weight: Any = None) -> float:  # noqa: ARG002  scikit-learn's signature
         """Mean log-likelihood of the rows of X.
