@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
-from crmkit.value._clv_kernels import money_seeds, number_equal, row_quantiles, spend_values
+from crmkit.value._clv_kernels import money_seeds, row_quantiles, spend_values
+from crmkit.value._random_kernels import number_equal
 
 
 def closed(values, dtype=np.float64):

@@ -304,3 +304,11 @@ def test_scores_weigh_every_kind_of_frame(frame):
 def test_numbers_of_purchases_that_there_are_not(frame, n):
     with pytest.raises(ParameterError, match="'n' parameter"):
         BetaGeoNBD().fit(frame).purchase_count_probability(frame, n, 9.0)
+
+
+@each_model
+def test_totals_do_not_depend_on_the_order_of_rows(Model, frame):
+    model = Model().fit(frame)
+    shuffled = frame.sample(frac=1.0, random_state=0)
+    options = {"n_draws": 100, "random_state": 0}
+    assert repr(model.total_purchases(frame, 39, **options)) == repr(model.total_purchases(shuffled, 39, **options))

@@ -24,11 +24,11 @@ from crmkit.events import Snapshots
 from crmkit.exceptions import CrmkitWarning, ParameterError, SpendWarning
 from crmkit.metrics import Estimate
 from crmkit.value._beta_geo import ModifiedBetaGeoNBD
-from crmkit.value._clv_kernels import money_seeds, number_equal, row_quantiles, spend_values
+from crmkit.value._clv_kernels import money_seeds, row_quantiles, spend_values
 from crmkit.value._gamma_gamma import GammaGamma
 from crmkit.value._gamma_gamma_kernels import expected_spends
 from crmkit.value._posterior import interval_of_draws
-from crmkit.value._purchase_model import PurchaseModel, row_seeds, spread
+from crmkit.value._purchase_model import PurchaseModel, own_seeds, row_seeds, spread
 from crmkit.value._rows import Floats, Rows, frozen
 from crmkit.value._spends import Spends, read_spends, spends_of
 
@@ -454,17 +454,13 @@ class CLVEstimator(RegressorMixin, BaseEstimator):
             yield from self._means(seen, draws, spend_draws)
             return
         seeds = row_seeds(seen.rows, seed)
-        order: NDArray[np.int64] | None = None
-        if seen.spends is not None:
-            own = np.empty(len(seeds), dtype=np.uint64)
-            run_in_ranges(money_seeds, len(own), seeds, seen.spends.x, seen.spends.money, own)
-            seeds = frozen(own)
+        known = (seen.spends.x, seen.spends.money) if seen.spends is not None else (seen.price, seen.price)
+        own = np.empty(len(seeds), dtype=np.uint64)
+        run_in_ranges(money_seeds, len(own), seeds, *known, own)
+        seeds = frozen(own)
         if each_its_own:
-            # Equal customers have futures of their own; in an order that their contents alone decide.
-            order = np.argsort(seeds, kind="stable")
-            own = np.empty(len(seeds), dtype=np.uint64)
-            number_equal(frozen(seeds[order]), own)
-            seeds, seen = frozen(own), _taken(seen, order)
+            seeds, order = own_seeds(seeds)
+            seen = _taken(seen, order)
         for begin in range(0, len(seen.rows), _BLOCK):
             block = slice(begin, begin + _BLOCK)
             counts, values = model._futures(seen.rows.take(block), draws, self._length, self.delta_, seeds[block])

@@ -6,23 +6,14 @@ import numpy as np
 
 from crmkit._numba import kernel
 from crmkit.value._gamma_gamma_kernels import quantiles, total_spend
-from crmkit.value._random_kernels import mixed_seed, row_seed
+from crmkit.value._random_kernels import row_seed
 
 
 @kernel
 def money_seeds(start, stop, seeds, x, money, out):
-    """A seed of each row's spending: from the seed of its purchases and from what it is known to spend."""
+    """A seed of each row's spending: from the seed of its purchases and from two numbers that tell what it spends."""
     for row in range(start, stop):
         out[row] = row_seed(seeds[row], x[row], money[row], 1.0)
-
-
-@kernel
-def number_equal(sorted_seeds, out):
-    """A seed of its own for each of several equal ones: mixed with its number among them."""
-    number = 0
-    for row in range(len(sorted_seeds)):
-        number = number + 1 if row > 0 and sorted_seeds[row] == sorted_seeds[row - 1] else 0
-        out[row] = mixed_seed(sorted_seeds[row], number)
 
 
 @kernel

@@ -26,7 +26,7 @@ from crmkit.exceptions import ParameterError
 from crmkit.metrics import Estimate
 from crmkit.value._maximum_likelihood import Maximum, maximise, second_derivatives, weakest_direction
 from crmkit.value._posterior import TRUSTED_K, Posterior, importance_sample, interval_of_draws
-from crmkit.value._random_kernels import fill_row_seeds
+from crmkit.value._random_kernels import fill_row_seeds, number_equal
 from crmkit.value._reading import (
     Wanted,
     callers_level,
@@ -716,7 +716,8 @@ class PurchaseModel(BaseEstimator, ABC):
         if kind == "mean":
             totals = np.array([few.weight @ self._expected(few, frozen(draw), length) for draw in draws])
         else:
-            seeds = frozen(rng.integers(2**63, size=len(rows), dtype=np.uint64))
+            seeds, order = own_seeds(row_seeds(rows, int(rng.integers(2**63))))
+            rows = rows.take(order)
             totals = np.zeros(len(draws))
             for begin in range(0, len(rows), _BLOCK):
                 part = slice(begin, begin + _BLOCK)
@@ -810,6 +811,14 @@ def row_seeds(rows: Rows, seed: int) -> NDArray[np.uint64]:
     seeds = np.empty(len(rows), dtype=np.uint64)
     run_in_ranges(fill_row_seeds, len(rows), rows.x, rows.t_x, rows.T, np.uint64(seed), seeds)
     return frozen(seeds)
+
+
+def own_seeds(seeds: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """Seeds of their own for equal rows too, and the order they are in, which what rows hold alone decides."""
+    order = np.argsort(seeds, kind="stable")
+    own = np.empty(len(seeds), dtype=np.uint64)
+    number_equal(frozen(seeds[order]), own)
+    return frozen(own), order
 
 
 def spread(values: Floats, none: NDArray[np.bool_] | None) -> Floats:

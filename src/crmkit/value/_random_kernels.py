@@ -214,3 +214,12 @@ def fill_row_seeds(start, stop, a, b, c, seed, seeds):
     """A seed for each row of three columns."""
     for row in range(start, stop):
         seeds[row] = row_seed(seed, a[row], b[row], c[row])
+
+
+@kernel
+def number_equal(sorted_seeds, out):
+    """A seed of its own for each of several equal ones: mixed with its number among them."""
+    number = 0
+    for row in range(len(sorted_seeds)):
+        number = number + 1 if row > 0 and sorted_seeds[row] == sorted_seeds[row - 1] else 0
+        out[row] = mixed_seed(sorted_seeds[row], number)
