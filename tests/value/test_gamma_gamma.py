@@ -318,3 +318,12 @@ def test_it_is_an_estimator(today, fitted):
     assert (again.expected_spend(today) == fitted.expected_spend(today)).all()
     search = GridSearchCV(GammaGamma(), {"penalty": [0.0, 100.0]}, cv=3).fit(today)
     assert search.best_params_["penalty"] == 0.0
+
+
+def test_a_flat_ridge_is_no_maximum():
+    """All spend the same, however often they buy: p and q may be any large numbers."""
+    x = np.arange(1.0, 41.0)
+    with pytest.warns(ConvergenceWarning, match="no maximum"):
+        model = GammaGamma().fit(np.column_stack([x, np.full(40, 10.0)]))
+    assert not model.converged_
+    assert model.expected_spend(np.array([[3.0, 10.0]])) == pytest.approx([10.0], rel=1e-3)

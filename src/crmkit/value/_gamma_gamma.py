@@ -28,7 +28,7 @@ from crmkit.value._gamma_gamma_kernels import (
     spend_intervals,
     spend_log_likelihood,
 )
-from crmkit.value._maximum_likelihood import maximise, second_derivatives
+from crmkit.value._maximum_likelihood import maximise, second_derivatives, weakest_direction
 from crmkit.value._posterior import Posterior, importance_sample
 from crmkit.value._reading import callers_level, latest_rows
 from crmkit.value._rows import frozen
@@ -44,6 +44,9 @@ _CENTRES = (4.0, 4.0, 1.0)
 
 #: Standard deviation of the normal prior of each log around its centre: a factor of 20 either way is within it.
 _PRIOR_SD = 3.0
+
+#: Curvature of the log-likelihood below which the data do not tell a direction of the parameters.
+_FLAT = 0.01
 
 
 class SpendLikelihood:
@@ -450,12 +453,15 @@ class GammaGamma(BaseEstimator):
         self.loglik_ = float(likelihood(self._theta)[0])
         self.aic_ = 6.0 - 2.0 * self.loglik_
         self.bic_ = 3.0 * math.log(likelihood.n_customers) - 2.0 * self.loglik_
-        self.n_iter_, self.converged_ = found.n_iter, not found.reason
+        # As of the purchase models: along a direction that is flatter the likelihood tells nothing.
+        flat = weakest_direction(hessian)[0] <= _FLAT
+        reason = found.reason or ("it hardly changes in one direction" if flat else "")
+        self.n_iter_, self.converged_ = found.n_iter, not reason
         self.covariance_ = _inverse(-hessian) * np.outer(parameters, parameters)
         self.standard_errors_ = np.sqrt(np.diag(self.covariance_))
-        if found.reason:
+        if reason:
             warnings.warn(
-                f"GammaGamma found no maximum: {found.reason}. Such data do not tell p, q and v apart, as where all "
+                f"GammaGamma found no maximum: {reason}. Such data do not tell p, q and v apart, as where all "
                 "spend the same or few customers bought again. penalty=1 gives an answer that leans on what is usual.",
                 ConvergenceWarning,
                 stacklevel=callers_level(),
