@@ -197,31 +197,6 @@ class Value:
         self.model.predict_interval(self.X)
 
 
-class Learned:
-    """Value learnt from earlier snapshots, beside the naive rule."""
-
-    timeout = 600
-
-    def setup(self):
-        frame, _ = make_purchases(5_000, span="104W", acquisition="52W", random_state=0)
-        log = EventLog.from_frame(frame, customer="customer_id", time="time", value="value")
-        self.X = log.snapshots(pd.date_range("2023-07-01", "2024-09-01", freq="2MS"), horizon="90D")
-        self.y = self.X.future_value()
-        self.earlier = self.X.as_of < np.datetime64("2024-05-01")
-        self.later = self.X.as_of == self.X.as_of.max()
-        self.model = value.CLVRegressor(random_state=0).fit(self.X[self.earlier], self.y[self.earlier])
-        self.time_report()
-
-    def time_fit(self):
-        value.CLVRegressor(random_state=0).fit(self.X[self.earlier], self.y[self.earlier])
-
-    def time_predict(self):
-        self.model.predict(self.X[self.later])
-
-    def time_report(self):
-        value.value_report(self.model, self.X[self.later], self.y[self.later])
-
-
 class LogLikelihood:
     """The maxima of the CDNOW sample, 39 weeks: figures that must not move."""
 

@@ -131,7 +131,7 @@ def test_many_customers_have_the_density_of_all_though_some_are_asked(today):
     def density(theta):
         return model._sums(model._rows, model._natural(theta))
 
-    stand_in = model._density_of_some(density, model._theta, 0.0)
+    stand_in = model._density_of_some(density, model._theta, model._information(), 0.0)
     top, spread = density(model._theta)[0], np.sqrt(np.diag(np.linalg.inv(-model._information())))
     for _ in range(20):
         theta = model._theta + rng.normal(0, 2, 4) * spread

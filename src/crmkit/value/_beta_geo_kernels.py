@@ -105,7 +105,7 @@ def sums(start, stop, x, t_x, T, weight, parameters, k, at_zero, out):
                 log_leaving = math.log(a) - math.log(c - 1.0) if n > 0.0 else 0.0
             A = alpha + T[row]
             gap = T[row] - t_x[row]
-            # Differences of logarithms here, log1p in `log_likelihood`: half the time, and 1e-12 is enough.
+            # Differences of logarithms here, log1p in `log_likelihood`: fewer of them, and 1e-12 is enough.
             log_A = math.log(A)
             log_u = log_A - log_alpha
             phases, phases_R, phases_u, top = 1.0, 0.0, 0.0, 0.0
@@ -586,7 +586,7 @@ def _number_bought(state, mean_gap, a, c, k, j, horizon):
     """The number alone: the phases that pass, and the purchase after which one drops out.
 
     Few purchases are drawn one by one as from Polya's urn, in which each that is survived counts for the
-    next: an eighth of the time of a beta variate.
+    next, so no beta variate is drawn: the simulation takes half the time.
     """
     mean = horizon / mean_gap
     most = np.floor((np.float64(poisson(state, mean)) + j) / k) if mean <= 1e15 else 1e15
