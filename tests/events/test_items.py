@@ -127,6 +127,19 @@ def test_an_item_seen_later_has_a_column_and_no_entry(log):
     assert log.snapshot("2024-01-03").interactions().toarray().tolist() == [[0, 1, 1]]
 
 
+def test_since(log):
+    """What came before an instant, and what came from then on, is everything."""
+    rows = log.snapshot()
+    instants = np.full(len(rows), np.datetime64("2024-01-04", "us"))
+    before = log.snapshot("2024-01-04", min_events=0, customers=rows.customer_id)
+    since = rows.interactions(since=instants)
+    assert since.nnz
+    assert (before.interactions() + since != rows.interactions()).nnz == 0
+    assert (rows.interactions(since=np.full(len(rows), np.datetime64("NaT"))) != rows.interactions()).nnz == 0
+    with pytest.raises(ParameterError, match="one instant for each of the 2 rows"):
+        rows.interactions(since=instants[:1])
+
+
 def test_refused(log):
     X = log.snapshot()
     with pytest.raises(ParameterError, match=r"'interaction' parameter of Snapshots\.interactions must be one of"):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from crmkit import EventLog
 from crmkit.datasets import load_cdnow
-from crmkit.events import Snapshots
+from crmkit.events import Snapshots, latest_rows
 from crmkit.exceptions import ParameterError
 from crmkit.testing import snapshots
 
@@ -215,3 +215,13 @@ def test_the_rows_show_themselves(X):
 def test_the_arrays_of_the_log_cannot_be_written(X):
     with pytest.raises(ValueError, match="read-only"):
         X.log._store.time[0] = 0
+
+
+def test_the_latest_row_of_each_customer(X):
+    shuffled = X[np.random.default_rng(0).permutation(len(X))]
+    kept = shuffled[latest_rows(shuffled)]
+    assert len(kept) == len(np.unique(X.codes))
+    latest = {code: shuffled.as_of_us[shuffled.codes == code].max() for code in np.unique(X.codes)[:50]}
+    assert all(latest.get(code, as_of) == as_of for code, as_of in zip(kept.codes, kept.as_of_us, strict=True))
+    assert (np.diff(latest_rows(shuffled)) > 0).all()
+    assert len(latest_rows(X[:0])) == 0

@@ -10,7 +10,7 @@ import pytest
 from crmkit import EventLog, RFMTransformer
 from crmkit.datasets import load_cdnow
 from crmkit.exceptions import ColumnNotFoundError, ParameterError
-from crmkit.value._reading import Wanted, in_time_units, latest_rows, read_rows
+from crmkit.value._reading import Wanted, in_time_units, read_rows
 
 WANTED = Wanted("BetaGeoNBD", ("frequency", "recency", "T"), "W")
 
@@ -48,14 +48,6 @@ def test_rows_without_a_purchase_are_said(log):
     rows, none = read_rows(log.snapshots_at(frame, customer="who", as_of="day"), WANTED)
     assert len(rows) == 3
     assert none.tolist() == [False, False, False, True]
-
-
-def test_the_latest_row_of_each_customer(log):
-    X = log.snapshots(["1997-04-01", "1997-10-01", "1997-07-01"], customers=log.customers[:50])
-    kept = X[latest_rows(X)]
-    assert len(kept) == len(np.unique(X.codes))
-    assert (kept.as_of == np.datetime64("1997-10-01")).all()
-    assert (np.diff(latest_rows(X)) > 0).all()
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,12 @@
 An `EventLog` holds every event of every customer. `Snapshots` are its rows (customer, as_of): they
 see what happened before as_of, and know the label window after it. `ItemTargets` is what they buy
 there, by item. Every other room of crmkit reads these three, or `purchases`, the arrays of which
-summaries are made.
+summaries are made; models of customers learn from their `latest_rows`.
 """
 
 from crmkit.events._items import ItemTargets
 from crmkit.events._log import EventLog
-from crmkit.events._snapshots import Snapshots
+from crmkit.events._snapshots import Snapshots, latest_rows
 from crmkit.events._summary import Purchases, purchases
 
-__all__ = ["EventLog", "ItemTargets", "Purchases", "Snapshots", "purchases"]
+__all__ = ["EventLog", "ItemTargets", "Purchases", "Snapshots", "latest_rows", "purchases"]

@@ -361,7 +361,12 @@ class Snapshots:
         return self.make_frame({"periods": periods, "ended": ended})
 
     def interactions(
-        self, interaction: Literal["count", "binary", "value"] = "count", halflife: Any = None, *, kinds: Any = None
+        self,
+        interaction: Literal["count", "binary", "value"] = "count",
+        halflife: Any = None,
+        *,
+        kinds: Any = None,
+        since: Any = None,
     ) -> csr_matrix:
         """What each row has bought, as a matrix rows × the log's items.
 
@@ -373,12 +378,23 @@ class Snapshots:
             Age, at the row's as_of, at which a purchase counts half.
         kinds : str or list, default=None
             Kinds of events that count instead of purchases.
+        since : array of datetime64, shape (n,), default=None
+            Events before each row's instant are left out: for a model that knows them already. NaT
+            leaves out nothing.
 
         Returns
         -------
         scipy.sparse.csr_matrix of float64, shape (n, n_items)
         """
         first = np.full(len(self), np.iinfo(np.int64).min)
+        if since is not None:
+            # NaT is the smallest integer of all.
+            first = np.asarray(since, dtype="M8[us]").view(np.int64)
+            if first.shape != self.shape:
+                raise ParameterError(
+                    f"The 'since' parameter of Snapshots.interactions must have one instant for each of the "
+                    f"{len(self):,} rows. Got shape {first.shape} instead."
+                )
         return item_matrix(
             self, self.start, self.stop, first, self.as_of_us, interaction=interaction, halflife=halflife, kinds=kinds
         )
@@ -558,3 +574,32 @@ class Snapshots:
         time = self.log._store.time
         at = np.where(found >= 0, time[np.maximum(found, 0)] if len(time) else 0, self.log._end)
         return self.make_frame({"duration": (at - self.as_of_us) / unit, "observed": (found >= 0).astype(np.int64)})
+
+
+def latest_rows(X: Snapshots) -> NDArray[np.int64]:
+    """Positions of each customer's latest row, in the order of X.
+
+    Models of customers learn from these rows alone: the earlier ones tell the same history again.
+
+    Parameters
+    ----------
+    X : Snapshots
+        Rows; of two with the same customer and as_of, the later one in X is taken.
+
+    Returns
+    -------
+    ndarray of int64
+        Ascending.
+
+    Examples
+    --------
+    >>> from crmkit import EventLog
+    >>> orders = {"who": [7, 7, 9], "when": ["2024-01-02", "2024-02-01", "2024-02-03"]}
+    >>> log = EventLog.from_frame(orders, customer="who", time="when")
+    >>> latest_rows(log.snapshots(["2024-01-15", "2024-03-01"]))
+    array([1, 2])
+    """
+    order = np.lexsort((np.arange(len(X)), X.as_of_us, X.codes))
+    codes = X.codes[order]
+    last = np.append(codes[1:] != codes[:-1], True) if len(codes) else np.zeros(0, dtype=bool)
+    return np.sort(order[last])

@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from crmkit._compat import Interval
 from crmkit._numba import run_in_ranges
 from crmkit._validation import check_float, check_generator, check_int, check_option, check_vector
-from crmkit.events import Snapshots
+from crmkit.events import Snapshots, latest_rows
 from crmkit.exceptions import ParameterError, SpendWarning
 from crmkit.value._gamma_gamma_kernels import (
     _BLOCK,
@@ -30,7 +30,7 @@ from crmkit.value._gamma_gamma_kernels import (
 )
 from crmkit.value._maximum_likelihood import maximise, second_derivatives, weakest_direction
 from crmkit.value._posterior import Posterior, importance_sample
-from crmkit.value._reading import callers_level, latest_rows
+from crmkit.value._reading import callers_level
 from crmkit.value._rows import frozen
 from crmkit.value._special_kernels import digamma
 from crmkit.value._spends import Spends, read_spends

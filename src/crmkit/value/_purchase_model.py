@@ -21,7 +21,7 @@ from crmkit._durations import TIME_UNITS
 from crmkit._frames import make_frame
 from crmkit._numba import run_in_ranges
 from crmkit._validation import check_float, check_generator, check_int, check_option, check_vector
-from crmkit.events import Snapshots
+from crmkit.events import Snapshots, latest_rows
 from crmkit.exceptions import ParameterError
 from crmkit.metrics import Estimate
 from crmkit.value._maximum_likelihood import Maximum, Objective, maximise, second_derivatives, weakest_direction
@@ -31,7 +31,6 @@ from crmkit.value._reading import (
     Wanted,
     callers_level,
     in_time_units,
-    latest_rows,
     read_rows,
     warn_of_no_purchase,
 )

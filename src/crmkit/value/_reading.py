@@ -67,14 +67,6 @@ def read_rows(X: Any, wanted: Wanted) -> tuple[Rows, NDArray[np.bool_] | None]:
     return Rows(x, t_x, T, _ones(len(x)), gaps, purchase, dropout), None
 
 
-def latest_rows(X: Snapshots) -> NDArray[np.int64]:
-    """Positions of each customer's latest row, in the order of X."""
-    order = np.lexsort((np.arange(len(X)), X.as_of_us, X.codes))
-    codes = X.codes[order]
-    last = np.append(codes[1:] != codes[:-1], True) if len(codes) else np.zeros(0, dtype=bool)
-    return np.sort(order[last])
-
-
 def in_time_units(
     value: Any, name: str, owner: str, *, time_unit: str, snapshots: bool, allow_zero: bool = False
 ) -> float:
