@@ -2,7 +2,8 @@
 
 Functions here return floats, as scorers need them. `estimate` turns any such function, of crmkit,
 of scikit-learn or of your own, into an `Estimate`: the figure with an interval that knows that the
-rows of one customer belong together. Nothing here loads scikit-learn.
+rows of one customer belong together. Scores are judged by `lift` and its like, lists of recommended
+items by `ndcg_at_k` and its like. Nothing here loads scikit-learn.
 """
 
 from __future__ import annotations
@@ -10,6 +11,26 @@ from __future__ import annotations
 from crmkit.metrics._estimate import Estimate
 from crmkit.metrics._proportion import proportion
 from crmkit.metrics._ranking import lift, normalised_gini
+from crmkit.metrics._recommendation import (
+    hit_rate_at_k,
+    map_at_k,
+    mrr_at_k,
+    ndcg_at_k,
+    precision_at_k,
+    recall_at_k,
+)
 from crmkit.metrics._resampling import estimate
 
-__all__ = ["Estimate", "estimate", "lift", "normalised_gini", "proportion"]
+__all__ = [
+    "Estimate",
+    "estimate",
+    "hit_rate_at_k",
+    "lift",
+    "map_at_k",
+    "mrr_at_k",
+    "ndcg_at_k",
+    "normalised_gini",
+    "precision_at_k",
+    "proportion",
+    "recall_at_k",
+]
