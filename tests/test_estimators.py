@@ -23,6 +23,7 @@ FEWEST: dict[str, tuple[int, int]] = {
     "CLVEstimator": (1, 13),
     "CLVRegressor": (1, 13),
     "GammaGamma": (1, 13),
+    "ItemCosineRecommender": (40, 13),
     "ModifiedBetaGeoNBD": (1, 13),
     "NaiveValue": (1, 13),
     "ParetoNBD": (1, 13),

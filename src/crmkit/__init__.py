@@ -19,12 +19,14 @@ if TYPE_CHECKING:
         metrics,
         model_selection,
         plotting,
+        recommend,
         report,
         testing,
         value,
     )
     from crmkit.events import EventLog
     from crmkit.features import RFMTransformer
+    from crmkit.recommend import ItemCosineRecommender
     from crmkit.value import CLVEstimator
 
 # Rooms, and the room in which each flagship name lives. A new room is one entry here, one in
@@ -39,16 +41,23 @@ _ROOMS = frozenset(
         "metrics",
         "model_selection",
         "plotting",
+        "recommend",
         "report",
         "testing",
         "value",
     }
 )
-_FLAGSHIPS = {"CLVEstimator": "crmkit.value", "EventLog": "crmkit.events", "RFMTransformer": "crmkit.features"}
+_FLAGSHIPS = {
+    "CLVEstimator": "crmkit.value",
+    "EventLog": "crmkit.events",
+    "ItemCosineRecommender": "crmkit.recommend",
+    "RFMTransformer": "crmkit.features",
+}
 
 __all__ = [
     "CLVEstimator",
     "EventLog",
+    "ItemCosineRecommender",
     "RFMTransformer",
     "__version__",
     "cohorts",
@@ -59,6 +68,7 @@ __all__ = [
     "metrics",
     "model_selection",
     "plotting",
+    "recommend",
     "report",
     "testing",
     "value",

@@ -1,0 +1,123 @@
+"""Recommenders that remember who bought what, and so can learn what came since."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix, vstack
+
+from crmkit._durations import to_microseconds
+from crmkit._frames import lookup_ids
+from crmkit.events import Snapshots, latest_rows
+from crmkit.exceptions import ParameterError
+from crmkit.recommend._histories import Histories, canonical, with_columns, with_rows
+from crmkit.recommend._recommender import Recommender
+
+
+class IncrementalRecommender(Recommender):
+    """Base of the recommenders that learn from customers × items alone: not to be used itself."""
+
+    def partial_fit(self, X: Any, y: object = None) -> Self:
+        """Learn what came since: the model becomes that of one fit on everything.
+
+        Parameters
+        ----------
+        X : Snapshots, or sparse matrix or array of shape (n_new_customers, n_items)
+            Of snapshots each customer's latest row: the events since that customer's last as_of join
+            those that the model remembers, and new customers and items are added. So the log may be one
+            to which new events were appended, or hold these alone. The rows of a matrix are new customers.
+        y : object, default=None
+            Ignored.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        crmkit.exceptions.ParameterError
+            If a customer's as_of is not after the one up to which the model knows that customer; if
+            `interaction` or `halflife` was changed since.
+        ValueError
+            If X is a matrix with another number of items, or missing or infinite cells.
+
+        Notes
+        -----
+        Without `halflife`, counts and ones give exactly what one fit gives. With it, what is remembered
+        is decayed to the new as_of of its customer, which differs by rounding; a customer who is not in
+        X stays as of then. Everything is learnt anew from what is remembered, so the time is that of
+        a fit, less the reading of the events.
+        """
+        if not hasattr(self, "items_"):
+            return self.fit(X, y)
+        self._validate_params()
+        if self._reading() != self._learnt_by:
+            raise ParameterError(
+                f"interaction or halflife of {type(self).__name__} was changed from {self._learnt_by} to "
+                f"{self._reading()} after fit: what is remembered cannot be converted. Call fit."
+            )
+        if self._on_snapshots and isinstance(X, Snapshots):
+            self._adopt(self._with_events(X))
+            return self
+        new = self._read(X)  # refuses the other kind of X
+        known = self._known.matrix
+        matrix = vstack([known, new.matrix], format="csr", dtype=known.dtype)
+        self._adopt(replace(self._known, matrix=canonical(matrix, binary=known.dtype == np.int8)))
+        return self
+
+    def _adopt(self, seen: Histories) -> None:
+        matrix = seen.matrix
+        # The caller may change or free the arrays.
+        known = csr_matrix((matrix.data.copy(), matrix.indices.copy(), matrix.indptr.copy()), matrix.shape)
+        known.has_canonical_format = True
+        self._known = replace(seen, matrix=known, rows=None)
+        self._learnt_by = self._reading()
+        super()._adopt(seen)
+
+    def _with_events(self, X: Snapshots) -> Histories:
+        """What is known, and what rows have done since."""
+        rows = X[latest_rows(X)]
+        rows = rows[np.argsort(rows.customer_id, kind="stable")]
+        known = self._known
+        customers, as_of = self._customers()
+        place = lookup_ids(rows.customer_id, customers, "X", same_sort=True)
+        since = np.where(place >= 0, as_of[place], np.datetime64("NaT", "us"))
+        self._refuse_the_past(rows, since)
+        interaction, halflife = self._learnt_by
+        binary = known.matrix.dtype == np.int8
+        new = canonical(rows.interactions(interaction, halflife, since=since), binary=binary)
+        items = np.union1d(known.items, rows.log.items[np.unique(new.indices)])
+        new = with_columns(new, lookup_ids(rows.log.items, items, "X"), len(items))
+        everybody = np.union1d(customers, rows.customer_id)
+        old_rows, new_rows = (np.searchsorted(everybody, ids) for ids in (customers, rows.customer_id))
+        latest = np.empty(len(everybody), dtype="M8[us]")
+        latest[old_rows] = as_of
+        latest[new_rows] = rows.as_of
+        old = with_columns(known.matrix, lookup_ids(known.items, items, "X"), len(items))
+        if halflife is not None:
+            age = (latest[old_rows] - as_of).view(np.int64) / to_microseconds(halflife, "halflife")
+            old = old.multiply(0.5 ** age[:, None]).tocsr()
+        old, new = with_rows(old, old_rows, len(everybody)), with_rows(new, new_rows, len(everybody))
+        matrix = canonical(old.maximum(new) if interaction == "binary" else old + new, binary=binary)
+        merged = Histories(matrix, items, everybody, latest)
+        self.fitted_on_ = (X.log.fingerprint, (latest.min(), latest.max()))
+        # Money that was given back is nothing, and an item that only it was paid for is gone.
+        return merged.of_items(items[np.unique(matrix.indices)])
+
+    def _customers(self) -> tuple[NDArray[Any], NDArray[np.datetime64]]:
+        if self._known.customers is None or self._known.as_of is None:
+            raise ParameterError(f"{type(self).__name__} remembers no customers. Call fit.")
+        return self._known.customers, self._known.as_of
+
+    def _refuse_the_past(self, rows: Snapshots, since: NDArray[np.datetime64]) -> None:
+        back = rows.as_of <= since
+        if back.any():
+            first = int(back.argmax())
+            raise ParameterError(
+                f"X overlaps what {type(self).__name__} has learnt: {back.sum():,} of {len(rows):,} customers are known "
+                f"up to their as_of in X or beyond it; the first up to {since[first]}, and X says {rows.as_of[first]}. "
+                "Pass rows with a later as_of, or call fit to start anew."
+            )
