@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -199,6 +202,25 @@ def test_lists_of_many_places_are_read_in_blocks():
     assert n * k > 2**20
     expected = np.take_along_axis(y.toarray(), lists, axis=1).sum(axis=1) / k
     np.testing.assert_allclose(precision_at_k(y, lists, k, average=None), expected, rtol=1e-12)
+
+
+def test_published_figures_of_the_most_popular_films(data_folder):
+    golden = json.loads((Path(__file__).parents[1] / "golden" / "recommendation_metrics.json").read_text("utf-8"))
+    folder = data_folder / "movielens_100k"
+    train, test = np.zeros((2, 943, 1682), dtype=bool)
+    train[tuple(np.loadtxt(folder / "mcrec_split_train.tsv.gz", dtype=np.int64)[:, :2].T - 1)] = True
+    for line in gzip.decompress((folder / "mcrec_split_test_lists.txt.gz").read_bytes()).decode().splitlines():
+        user, *films = map(int, line.split())
+        test[user - 1, np.array(films) - 1] = True
+    lists = np.argsort(np.where(train, 1, -train.sum(axis=0)), axis=1, kind="stable")[:, :10]
+    tolerance = golden["tolerance"]
+    assert precision_at_k(test, lists) == pytest.approx(golden["precision_at_10"], abs=tolerance)
+    assert recall_at_k(test, lists) == pytest.approx(golden["recall_at_10"], abs=tolerance)
+    n_relevant = test.sum(axis=1)
+    ideal = np.append(0, np.cumsum(1 / np.log2(np.arange(2, 1684))))
+    with np.errstate(invalid="ignore"):  # one user has no film in the test part
+        untruncated = ndcg_at_k(test, lists, average=None) * ideal[np.minimum(n_relevant, 10)] / ideal[n_relevant]
+    assert np.nanmean(untruncated) == pytest.approx(golden["untruncated_ndcg_at_10"], abs=tolerance)
 
 
 # ----------------------------------------------------------------------------------- kinds of input

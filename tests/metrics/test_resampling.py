@@ -10,8 +10,10 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import csc_matrix, csr_array, csr_matrix
 from sklearn.metrics import log_loss, roc_auc_score
 
+from crmkit.events import ItemTargets
 from crmkit.exceptions import CrmkitWarning, ParameterError
 from crmkit.metrics import Estimate, estimate, lift
 
@@ -165,6 +167,23 @@ def test_arrays_reach_the_function_as_numpy_and_are_not_changed():
 
 
 # ------------------------------------------------------------------------------- figures of others
+
+
+def test_sparse_matrices_and_item_targets_are_resampled_by_rows():
+    rng = np.random.default_rng(0)
+    dense = rng.integers(0, 3, (50, 4)) * rng.integers(0, 2, (50, 4))
+    customer = rng.integers(12, size=50)
+
+    def share_of_first(rows):
+        rows = getattr(rows, "csr", rows)
+        return rows[:, [0]].sum() / rows.sum()
+
+    expected = estimate(share_of_first, dense, groups=customer, n_resamples=50, random_state=0)
+    targets = ItemTargets(csr_matrix(dense), np.arange(4))
+    for rows in (csr_matrix(dense), csr_array(dense), csc_matrix(dense), targets):
+        assert estimate(share_of_first, rows, groups=customer, n_resamples=50, random_state=0) == expected
+    with pytest.raises(ParameterError, match=r"one length. Got shapes \[\(50,\), \(49,\)\]"):
+        estimate(share_of_first, targets, customer[1:])
 
 
 def test_metrics_of_scikit_learn():

@@ -2,8 +2,9 @@
 
 Functions here return floats, as scorers need them. `estimate` turns any such function, of crmkit,
 of scikit-learn or of your own, into an `Estimate`: the figure with an interval that knows that the
-rows of one customer belong together. Scores are judged by `lift` and its like, lists of recommended
-items by `ndcg_at_k` and its like. Nothing here loads scikit-learn.
+rows of one customer belong together. Scores are judged by `lift` and `normalised_gini`, lists of
+recommended items by `ndcg_at_k` and its siblings, and by what they show: `catalogue_coverage`,
+`intra_list_diversity`, `novelty`, `popularity_bias`. Nothing here loads scikit-learn.
 """
 
 from __future__ import annotations
@@ -19,17 +20,29 @@ from crmkit.metrics._recommendation import (
     precision_at_k,
     recall_at_k,
 )
+from crmkit.metrics._recommendation_variety import (
+    catalogue_coverage,
+    exposure_gini,
+    intra_list_diversity,
+    novelty,
+    popularity_bias,
+)
 from crmkit.metrics._resampling import estimate
 
 __all__ = [
     "Estimate",
+    "catalogue_coverage",
     "estimate",
+    "exposure_gini",
     "hit_rate_at_k",
+    "intra_list_diversity",
     "lift",
     "map_at_k",
     "mrr_at_k",
     "ndcg_at_k",
     "normalised_gini",
+    "novelty",
+    "popularity_bias",
     "precision_at_k",
     "proportion",
     "recall_at_k",

@@ -18,7 +18,7 @@ Average = Literal["mean"] | None
 _NUMBERS = "biuf"
 
 
-def read_matrix(name: str, value: Any, owner: str, columns: str = "n_items") -> csr_matrix:
+def read_matrix(name: str, value: Any, owner: str, rows: str = "rows") -> csr_matrix:
     """Return a matrix of finite numbers as CSR, without duplicates and stored zeros.
 
     The arrays may be the caller's: they are to be read, never written.
@@ -31,7 +31,7 @@ def read_matrix(name: str, value: Any, owner: str, columns: str = "n_items") -> 
     if value is None or value.ndim != 2 or value.dtype.kind not in _NUMBERS:
         got = "no array" if value is None else f"shape {value.shape} of {value.dtype}"
         raise ParameterError(
-            f"The {name!r} parameter of {owner} must be a matrix (rows, {columns}) of numbers, sparse or dense. "
+            f"The {name!r} parameter of {owner} must be a matrix ({rows}, n_items) of numbers, sparse or dense. "
             f"Got {got} instead."
         )
     matrix = csr_matrix(value)

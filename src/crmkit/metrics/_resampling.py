@@ -26,7 +26,7 @@ _Rows = NDArray[np.intp]
 
 def estimate(
     function: Callable[..., float],
-    *arrays: ArrayLike,
+    *arrays: Any,
     groups: ArrayLike | None = None,
     coverage: float = 0.95,
     n_resamples: int = 1000,
@@ -46,7 +46,7 @@ def estimate(
         scikit-learn, or your own.
     *arrays : array-like of shape (n_rows,) or (n_rows, n_columns)
         What the function takes, at least one array; rows in one order. They reach it as numpy
-        arrays.
+        arrays, sparse matrices as CSR, and `crmkit.events.ItemTargets` as such.
     groups : array-like of shape (n_rows,), default=None
         The customer of each row. If None, every row is a unit of its own, which is right only
         where no customer has two rows.
@@ -139,7 +139,7 @@ def estimate(
     method = check_option("method", method, ["percentile", "bca"], _OWNER)
     rng = check_generator("random_state", random_state, _OWNER)
     columns = _same_length(arrays)
-    units = _Units(len(columns[0]), groups)
+    units = _Units(columns[0].shape[0], groups)
 
     value = _number(function(*columns))
     if math.isnan(value):
@@ -231,14 +231,21 @@ def _is_missing(value: Any) -> bool:
     return value is None or not (isinstance(same, bool | np.bool_) and bool(same))
 
 
-def _same_length(arrays: tuple[ArrayLike, ...]) -> list[NDArray[Any]]:
+def _same_length(arrays: tuple[Any, ...]) -> list[Any]:
     if not arrays:
         raise ParameterError("estimate needs at least one array after the function: estimate(function, y_true, …).")
-    columns = [np.asarray(array) for array in arrays]
+    columns = [_by_rows(array) for array in arrays]
     shapes = [column.shape for column in columns]
     if any(not shape for shape in shapes) or len({shape[0] for shape in shapes}) > 1:
         raise ParameterError(f"The arrays of estimate must have one length. Got shapes {shapes} instead.")
     return columns
+
+
+def _by_rows(array: Any) -> Any:
+    """Return what gives its rows as ``array[rows]``."""
+    if hasattr(array, "csr"):
+        return array
+    return array.tocsr() if hasattr(array, "tocsr") else np.asarray(array)
 
 
 def _number(result: Any) -> float:
@@ -251,7 +258,7 @@ def _number(result: Any) -> float:
         ) from error
 
 
-def _figure(function: Callable[..., float], columns: list[NDArray[Any]]) -> float:
+def _figure(function: Callable[..., float], columns: list[Any]) -> float:
     """Return the figure of one sample, NaN where it is not defined."""
     try:
         return float(function(*columns))
