@@ -23,12 +23,16 @@ FEWEST: dict[str, tuple[int, int]] = {
     "CLVEstimator": (1, 13),
     "CLVRegressor": (1, 13),
     "GammaGamma": (1, 13),
+    "EASERecommender": (40, 13),
     "ItemCosineRecommender": (40, 13),
+    "ItemSimilarityRecommender": (40, 13),
     "ModifiedBetaGeoNBD": (1, 13),
     "NaiveValue": (1, 13),
     "ParetoNBD": (1, 13),
+    "PopularityRecommender": (40, 13),
     "RFMTransformer": (1, 13),
     "ShiftedBetaGeometric": (1, 13),
+    "UserCosineRecommender": (40, 13),
 }
 
 OURS = 13

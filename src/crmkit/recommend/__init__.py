@@ -6,6 +6,16 @@ from a matrix customers × items, list items by `recommend`, and are judged by N
 after, so that searches and back-tests in time order work as they are.
 """
 
+from crmkit.recommend._ease import EASERecommender
 from crmkit.recommend._item_cosine import ItemCosineRecommender
+from crmkit.recommend._item_similarity import ItemSimilarityRecommender
+from crmkit.recommend._popularity import PopularityRecommender
+from crmkit.recommend._user_cosine import UserCosineRecommender
 
-__all__ = ["ItemCosineRecommender"]
+__all__ = [
+    "EASERecommender",
+    "ItemCosineRecommender",
+    "ItemSimilarityRecommender",
+    "PopularityRecommender",
+    "UserCosineRecommender",
+]

@@ -88,7 +88,8 @@ class IncrementalRecommender(Recommender):
         self._refuse_the_past(rows, since)
         interaction, halflife = self._learnt_by
         binary = known.matrix.dtype == np.int8
-        new = canonical(rows.interactions(interaction, halflife, since=since), binary=binary)
+        bought = rows.interactions(interaction, halflife, since=since)  # type: ignore[arg-type]  # fit checked it
+        new = canonical(bought, binary=binary)
         items = np.union1d(known.items, rows.log.items[np.unique(new.indices)])
         new = with_columns(new, lookup_ids(rows.log.items, items, "X"), len(items))
         everybody = np.union1d(customers, rows.customer_id)
@@ -99,7 +100,7 @@ class IncrementalRecommender(Recommender):
         old = with_columns(known.matrix, lookup_ids(known.items, items, "X"), len(items))
         if halflife is not None:
             age = (latest[old_rows] - as_of).view(np.int64) / to_microseconds(halflife, "halflife")
-            old = old.multiply(0.5 ** age[:, None]).tocsr()
+            old = csr_matrix(old.multiply(0.5 ** age[:, None]))
         old, new = with_rows(old, old_rows, len(everybody)), with_rows(new, new_rows, len(everybody))
         matrix = canonical(old.maximum(new) if interaction == "binary" else old + new, binary=binary)
         merged = Histories(matrix, items, everybody, latest)

@@ -148,7 +148,7 @@ class ItemCosineRecommender(ItemNeighbourRecommender):
     def _comparison(self, matrix: csr_matrix) -> tuple[csr_matrix, Formula]:
         if self.weighting == "bm25" and len(matrix.data) and matrix.data.min() < 0:
             raise ParameterError(
-                "weighting='bm25', but some interactions are negative, which it cannot damp. Pass weighting='idf' or None."
+                "weighting='bm25', but some interactions are negative, which it cannot damp. Pass 'idf' or None."
             )
         matrix, scale = weighted(matrix, self.weighting), np.ones(matrix.shape[1])
         if not _is_tame(matrix.data):
@@ -173,7 +173,7 @@ def _is_tame(values: NDArray[Any]) -> bool:
 def _sums_of_squares(matrix: csr_matrix) -> NDArray[np.float64]:
     if matrix.data.dtype == np.int8:
         return np.bincount(matrix.indices, minlength=matrix.shape[1]).astype(np.float64)
-    return np.bincount(matrix.indices, weights=matrix.data**2, minlength=matrix.shape[1])
+    return np.bincount(matrix.indices, weights=matrix.data**2, minlength=matrix.shape[1]).astype(np.float64)
 
 
 def _power(squares: NDArray[np.float64], exponent: float) -> NDArray[np.float64]:

@@ -46,7 +46,7 @@ class ItemNeighbourRecommender(IncrementalRecommender):
         compared, formula = self._comparison(seen.matrix)
         lists = nearest(
             compared, formula, min(self.n_neighbors, len(seen.items)),
-            threads=self._threads(), min_support=self.min_support,
+            threads=self._threads(), min_support=min(self.min_support, len(seen) + 1),
         )  # fmt: skip
         other = lists.T.tocsr()
         other.sort_indices()

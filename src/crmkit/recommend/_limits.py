@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix, issparse
+from scipy.sparse import csr_matrix
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,13 @@ class Limits:
         """Nothing but these: places of items, or a matrix for each row; None is no limit."""
         if items is None:
             return self
-        return replace(self, candidates=items) if issparse(items) else self._legal(_marked(items, n_items))
+        return replace(self, candidates=items) if hasattr(items, "nnz") else self._legal(_marked(items, n_items))
 
     def without(self, items: Any, n_items: int) -> Limits:
         """None of these: places of items, or a matrix for each row; None is nothing."""
         if items is None:
             return self
-        if not issparse(items):
+        if not hasattr(items, "nnz"):
             return self._legal(~_marked(items, n_items))
         both = items if self.banned is None else items.astype(bool) + self.banned.astype(bool)
         return replace(self, banned=csr_matrix(both))

@@ -69,7 +69,7 @@ class Recommender(BaseEstimator, ABC):
 
     # -- fitting ---------------------------------------------------------------------------------
 
-    def fit(self, X: Any, y: object = None) -> Self:
+    def fit(self, X: Any, y: object = None) -> Self:  # noqa: ARG002  scikit-learn's signature
         """Learn from what customers did.
 
         Parameters
@@ -238,7 +238,7 @@ class Recommender(BaseEstimator, ABC):
         return Chosen(*map(np.concatenate, zip(*parts, strict=True)))
 
     def _rules(self, limits: Limits) -> dict[str, Any]:
-        """The limits of rows, the order in which the fallback fills lists, and the threads, for `crmkit.recommend._serving`."""
+        """The limits of rows, the order in which the fallback fills lists, and threads, as keywords of choose_by_…."""
         order = self._by_popularity if self.fallback == "popularity" else None
         return {**vars(limits), "order": order, "threads": self._threads()}
 
@@ -250,7 +250,7 @@ class Recommender(BaseEstimator, ABC):
         """Ids as places in `items_`, or a matrix with its columns in the order of `items_`; None as it is."""
         if items is None:
             return None
-        per_row = items.csr if hasattr(items, "csr") else items if issparse(items) else None
+        per_row: Any = items.csr if hasattr(items, "csr") else items if issparse(items) else None
         if per_row is None:
             places = lookup_ids(items, self.items_, name)
             self._refuse_unknown(np.flatnonzero(places < 0), items, name)
@@ -341,6 +341,7 @@ class Recommender(BaseEstimator, ABC):
         """What rows were to find, and what they were recommended, both as columns of y; for metrics and scorers."""
         rows = self._read(X)
         exclude_seen = self.exclude_seen if exclude_seen is None else exclude_seen
+        taken: Any
         taken, columns = self._taken(y, len(rows))
         places = lookup_ids(self.items_, columns, "y")
         if exclude_seen:
