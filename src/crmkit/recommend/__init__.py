@@ -6,6 +6,7 @@ from a matrix customers × items, list items by `recommend`, and are judged by N
 after, so that searches and back-tests in time order work as they are.
 """
 
+from crmkit.recommend._content import ContentRecommender
 from crmkit.recommend._ease import EASERecommender
 from crmkit.recommend._item_cosine import ItemCosineRecommender
 from crmkit.recommend._item_similarity import ItemSimilarityRecommender
@@ -13,6 +14,7 @@ from crmkit.recommend._popularity import PopularityRecommender
 from crmkit.recommend._user_cosine import UserCosineRecommender
 
 __all__ = [
+    "ContentRecommender",
     "EASERecommender",
     "ItemCosineRecommender",
     "ItemSimilarityRecommender",
