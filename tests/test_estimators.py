@@ -22,6 +22,7 @@ FEWEST: dict[str, tuple[int, int]] = {
     "BetaGeoNBD": (1, 13),
     "CLVEstimator": (1, 13),
     "CLVRegressor": (1, 13),
+    "ContentRecommender": (40, 13),
     "GammaGamma": (1, 13),
     "EASERecommender": (40, 13),
     "ItemCosineRecommender": (40, 13),
@@ -42,6 +43,16 @@ OURS = 13
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "BetaGeoBetaBinomial": {"period": "30D"},
     "BetaDiscreteWeibull": {"start": "order", "end": "cancel"},
+    "ContentRecommender": {
+        "item_features": {
+            "id": list(range(41)),
+            "price": [round(1.7 ** (number % 7), 2) for number in range(41)],
+            "sort": [("cup", "pot", "tea")[number % 3] for number in range(41)],
+            "name": [f"{('red', 'blue', 'green', 'old')[number % 4]} thing" for number in range(41)],
+        },
+        "item": "id",
+        "text": "name",
+    },
     "ShiftedBetaGeometric": {"start": "order", "end": "cancel"},
 }
 
