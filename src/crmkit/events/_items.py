@@ -52,6 +52,10 @@ class ItemTargets:
     def __init__(self, csr: csr_matrix, items: NDArray[Any]) -> None:
         if csr.shape[1] != len(items):
             raise ParameterError(f"csr has {csr.shape[1]} columns, but there are {len(items)} items.")
+        if not np.all(items[1:] > items[:-1]):
+            raise ParameterError(
+                "items must ascend, none twice: they are looked up by bisection. Sort the columns of csr."
+            )
         self.csr = csr
         self.items = items
 

@@ -375,7 +375,8 @@ class Snapshots:
         interaction : {"count", "binary", "value"}, default="count"
             Number of purchases, a one for any, or money with refunds deducted.
         halflife : duration, default=None
-            Age, at the row's as_of, at which a purchase counts half.
+            Age, at the row's as_of, at which a purchase counts half. It never counts less than 1e-300, so
+            that no purchase is lost.
         kinds : str or list, default=None
             Kinds of events that count instead of purchases.
         since : array of datetime64, shape (n,), default=None

@@ -7,6 +7,9 @@ import numpy as np
 from crmkit._numba import kernel
 from crmkit.events._summary_kernels import add_money, money_of
 
+#: Smallest share of a purchase that is left by decay.
+FAINTEST = 1e-300
+
 
 @kernel
 def first_in_window(start, stop, codes, pointers, stops, time, counted, begins, ends, found):
@@ -144,7 +147,8 @@ def fill_items(
             elif len(roles) > 0 and roles[position] == 2:
                 amount = 0.0
             if pace > 0.0:
-                amount *= np.exp(-pace * (ends[row] - time[position]))
+                # However old, a purchase is one: what faded to nothing would be taken for unseen.
+                amount *= max(np.exp(-pace * (ends[row] - time[position])), FAINTEST)
             sums[0, item] = max(sums[0, item], amount) if mode == 1 else sums[0, item] + amount
         columns[pointers[row] : filled].sort()
         for entry in range(pointers[row], filled):

@@ -52,8 +52,19 @@ class Histories:
         """The same rows with other columns, matched by id; what the others do not know is left out."""
         if items is self.items:
             return self
+        check_same_items(self.items, items)
         places = lookup_ids(self.items, items, "X")
         return replace(self, matrix=with_columns(self.matrix, places, len(items)), items=items)
+
+
+def check_same_items(items: NDArray[Any], known: NDArray[Any]) -> None:
+    """Refuse text where items are numbers, and numbers where they are text: none would be found."""
+    if len(items) and len(known) and items.dtype.kind != known.dtype.kind:
+        sorts = ["text" if ids.dtype.kind == "U" else "whole numbers" for ids in (items, known)]
+        raise ParameterError(
+            f"The items of X are {sorts[0]}, and those that were learnt are {sorts[1]}: none would be found. Build the "
+            "log from ids of the same sort."
+        )
 
 
 def history_of_matrix(X: Any, *, binary: bool) -> Histories:

@@ -13,8 +13,11 @@ from crmkit._durations import to_microseconds
 from crmkit._frames import lookup_ids
 from crmkit.events import Snapshots, latest_rows
 from crmkit.exceptions import ParameterError
-from crmkit.recommend._histories import Histories, canonical, with_columns, with_rows
-from crmkit.recommend._recommender import Recommender
+from crmkit.recommend._histories import Histories, canonical, check_same_items, with_columns, with_rows
+from crmkit.recommend._recommender import Recommender, all_or_nothing
+
+#: Smallest share of an interaction that decay leaves, as in `Snapshots.interactions`.
+FAINTEST = 1e-300
 
 
 class IncrementalRecommender(Recommender):
@@ -59,13 +62,11 @@ class IncrementalRecommender(Recommender):
                 f"interaction or halflife of {type(self).__name__} was changed from {self._learnt_by} to "
                 f"{self._reading()} after fit: what is remembered cannot be converted. Call fit."
             )
-        if self._on_snapshots and isinstance(X, Snapshots):
-            self._adopt(self._with_events(X))
-            return self
-        new = self._read(X)  # refuses the other kind of X
-        known = self._known.matrix
-        matrix = vstack([known, new.matrix], format="csr", dtype=known.dtype)
-        self._adopt(replace(self._known, matrix=canonical(matrix, binary=known.dtype == np.int8)))
+        with all_or_nothing(self):
+            if self._on_snapshots and isinstance(X, Snapshots):
+                self._adopt(self._with_events(X))
+            else:
+                self._adopt(self._with_rows(X))
         return self
 
     def _adopt(self, seen: Histories) -> None:
@@ -76,6 +77,12 @@ class IncrementalRecommender(Recommender):
         self._known = replace(seen, matrix=known, rows=None)
         self._learnt_by = self._reading()
         super()._adopt(seen)
+
+    def _with_rows(self, X: Any) -> Histories:
+        """What is known, and new customers beneath it."""
+        new, known = self._read(X).matrix, self._known.matrix
+        matrix = vstack([known, new], format="csr", dtype=known.dtype)
+        return replace(self._known, matrix=canonical(matrix, binary=known.dtype == np.int8))
 
     def _with_events(self, X: Snapshots) -> Histories:
         """What is known, and what rows have done since."""
@@ -90,6 +97,7 @@ class IncrementalRecommender(Recommender):
         binary = known.matrix.dtype == np.int8
         bought = rows.interactions(interaction, halflife, since=since)  # type: ignore[arg-type]  # fit checked it
         new = canonical(bought, binary=binary)
+        check_same_items(rows.log.items, known.items)
         items = np.union1d(known.items, rows.log.items[np.unique(new.indices)])
         new = with_columns(new, lookup_ids(rows.log.items, items, "X"), len(items))
         everybody = np.union1d(customers, rows.customer_id)
@@ -100,9 +108,11 @@ class IncrementalRecommender(Recommender):
         old = with_columns(known.matrix, lookup_ids(known.items, items, "X"), len(items))
         if halflife is not None:
             age = (latest[old_rows] - as_of).view(np.int64) / to_microseconds(halflife, "halflife")
-            old = csr_matrix(old.multiply(0.5 ** age[:, None]))
+            faded = old.data * np.repeat(0.5**age, np.diff(old.indptr))
+            # As in Snapshots.interactions: however old, a purchase is one.
+            old.data = np.copysign(np.maximum(np.abs(faded), FAINTEST), old.data)
         old, new = with_rows(old, old_rows, len(everybody)), with_rows(new, new_rows, len(everybody))
-        matrix = canonical(old.maximum(new) if interaction == "binary" else old + new, binary=binary)
+        matrix = canonical(old.maximum(new) if interaction == "binary" else _sum(old, new), binary=binary)
         merged = Histories(matrix, items, everybody, latest)
         self.fitted_on_ = (X.log.fingerprint, (latest.min(), latest.max()))
         # Money that was given back is nothing, and an item that only it was paid for is gone.
@@ -116,9 +126,21 @@ class IncrementalRecommender(Recommender):
     def _refuse_the_past(self, rows: Snapshots, since: NDArray[np.datetime64]) -> None:
         back = rows.as_of <= since
         if back.any():
-            first = int(back.argmax())
+            at = int(back.argmax())
             raise ParameterError(
                 f"X overlaps what {type(self).__name__} has learnt: {back.sum():,} of {len(rows):,} customers are known "
-                f"up to their as_of in X or beyond it; the first up to {since[first]}, and X says {rows.as_of[first]}. "
+                f"up to their as_of in X or beyond it; the first up to {since[at]}, and X says {rows.as_of[at]}. "
                 "Pass rows with a later as_of, or call fit to start anew."
             )
+
+
+def _sum(old: csr_matrix, new: csr_matrix) -> csr_matrix:
+    """Old and new values, as exact as those of one fit: whole numbers are, and so are whole cents."""
+    total = csr_matrix(old + new)
+    if _whole_cents(old.data) and _whole_cents(new.data):
+        total.data = np.rint(total.data * 100.0) / 100.0
+    return total
+
+
+def _whole_cents(values: Any) -> bool:
+    return bool(np.all(np.rint(values * 100.0) / 100.0 == values))

@@ -151,10 +151,11 @@ class ItemCosineRecommender(ItemNeighbourRecommender):
                 "weighting='bm25', but some interactions are negative, which it cannot damp. Pass 'idf' or None."
             )
         matrix, scale = weighted(matrix, self.weighting), np.ones(matrix.shape[1])
-        if not _is_tame(matrix.data):
+        tame = _is_tame(matrix.data)
+        if not tame:
             matrix, scale = balanced(matrix)
         squares = _sums_of_squares(matrix)
-        if self.shrinkage == 0 and self.asymmetry == 0.5:
+        if self.shrinkage == 0 and self.asymmetry == 0.5 and tame:
             return matrix, Formula(p=squares, r=squares, squared=True)
         # The norms are those of scaled columns: the cosine does not mind, any other form has to undo it.
         source = _power(squares, self.asymmetry) * scale ** (1 - 2 * self.asymmetry)

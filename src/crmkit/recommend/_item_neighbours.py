@@ -148,7 +148,10 @@ class ItemNeighbourRecommender(IncrementalRecommender):
 
     def _place_of(self, item: Any) -> int:
         check_is_fitted(self)
-        place = int(lookup_ids([item], self.items_, "item")[0])
+        try:
+            place = int(lookup_ids([item], self.items_, "item")[0])
+        except ParameterError:  # nothing that could be an id
+            place = -1
         if place < 0:
             raise ParameterError(
                 f"item={item!r} is none of the {len(self.items_):,} items that {type(self).__name__} knows. They are "

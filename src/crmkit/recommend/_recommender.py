@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from numbers import Integral
 from typing import Any, ClassVar, Self
@@ -20,7 +22,7 @@ from crmkit._compat import Interval, StrOptions
 from crmkit._durations import to_microseconds
 from crmkit._frames import lookup_ids, make_frame
 from crmkit._validation import check_bool, check_int
-from crmkit.events import Snapshots, latest_rows
+from crmkit.events import EventLog, Snapshots, latest_rows
 from crmkit.exceptions import CrmkitWarning, ParameterError
 from crmkit.metrics import ndcg_at_k
 from crmkit.recommend._histories import Histories, canonical, history_of_matrix, history_of_snapshots, with_columns
@@ -32,6 +34,23 @@ _BATCH = 2**22
 
 #: More threads than this help nobody, whatever n_jobs says.
 _MOST_THREADS = 64
+
+
+@contextmanager
+def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
+    """Leave an estimator as it was if what is done to it fails: half of two models is none."""
+    before = vars(estimator).copy()
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+def _refuse_log(X: Any) -> None:
+    if isinstance(X, EventLog):
+        raise ParameterError("X is an EventLog. Pass rows of it, for example log.snapshot().")
 
 
 class Recommender(BaseEstimator, ABC):
@@ -92,7 +111,8 @@ class Recommender(BaseEstimator, ABC):
             If X is a matrix with missing or infinite cells.
         """
         self._validate_params()
-        self._adopt(self._read_new(X))
+        with all_or_nothing(self):
+            self._adopt(self._read_new(X))
         return self
 
     def _read_new(self, X: Any, *, reset: bool = True) -> Histories:
@@ -103,6 +123,7 @@ class Recommender(BaseEstimator, ABC):
         if halflife is not None:
             to_microseconds(halflife, "halflife")
         if not isinstance(X, Snapshots):
+            _refuse_log(X)
             if halflife is not None:
                 raise ParameterError(
                     f"halflife={halflife!r}, but a matrix has no times by which to decay. Fit on snapshots of an event "
@@ -144,6 +165,7 @@ class Recommender(BaseEstimator, ABC):
         """X of a prediction: rows × `items_`."""
         check_is_fitted(self)
         name = type(self).__name__
+        _refuse_log(X)
         if isinstance(X, Snapshots) != self._on_snapshots:
             fitted, got = ("Snapshots", type(X).__name__) if self._on_snapshots else ("a matrix", "Snapshots")
             raise ParameterError(f"{name} was fitted on {fitted}, and cannot read {got}. Pass what it was fitted on.")
@@ -252,6 +274,8 @@ class Recommender(BaseEstimator, ABC):
             return None
         per_row: Any = items.csr if hasattr(items, "csr") else items if issparse(items) else None
         if per_row is None:
+            if np.asarray(items).dtype.kind == "b":
+                raise ParameterError(f"{name} holds flags, and wants ids: pass items_[flags].")
             places = lookup_ids(items, self.items_, name)
             self._refuse_unknown(np.flatnonzero(places < 0), items, name)
             return places
@@ -366,7 +390,17 @@ class Recommender(BaseEstimator, ABC):
             y = np.asarray(y)
             if y.ndim == 1:
                 y = self._one_each(y, name)
+            elif y.ndim != 2 or y.dtype.kind not in "biuf":
+                raise ParameterError(
+                    f"The 'y' parameter of {name} must be ItemTargets, or numbers with the rows and columns of X. Got "
+                    f"an array of {y.dtype} and shape {y.shape}."
+                )
             y = csr_matrix(y)
+        if not np.all(y.data >= 0):
+            raise ParameterError(
+                f"The 'y' parameter of {name} says how often each row took each item afterwards, and some cells are "
+                "negative or missing. Set them to 0."
+            )
         if y.shape[0] != n_rows:
             raise ParameterError(f"The 'y' parameter of {name} has {y.shape[0]:,} rows, and X has {n_rows:,}.")
         columns = self._columns_of(targets if hasattr(targets, "csr") else y, "y")

@@ -40,9 +40,11 @@ def weighted(matrix: csr_matrix, weighting: str | None) -> csr_matrix:
         return matrix
     values = matrix.data.astype(np.float64)
     if weighting == "bm25":
-        lengths = np.bincount(matrix.indices, weights=values, minlength=matrix.shape[1])
+        # Only ratios of lengths matter, and sums of huge values would overflow.
+        shares = values / max(values.max(initial=0.0), np.finfo(np.float64).tiny)
+        lengths = np.bincount(matrix.indices, weights=shares, minlength=matrix.shape[1])
         damping = BM25_K1 * (1 - BM25_B + BM25_B * lengths / max(lengths.mean(), np.finfo(np.float64).tiny))
-        values = values * (BM25_K1 + 1) / (values + damping[matrix.indices])
+        values = values / (values + damping[matrix.indices]) * (BM25_K1 + 1)
     values *= np.repeat(inverse_frequency(matrix), np.diff(matrix.indptr))
     # Who takes every item has the weight 0, and no zeros are stored.
     return canonical(csr_matrix((values, matrix.indices, matrix.indptr), matrix.shape), binary=False)
