@@ -78,7 +78,8 @@ def main() -> None:
     log, names = online_retail(Path(os.environ["CRMKIT_DATA"]))
     X = log.snapshot(day, horizon="70D")
     y = X.future_items()
-    print(f"{len(X):,} customers as of {day}; {(np.diff(y.csr.indptr) > 0).sum():,} of them buy in the 70 days after it")
+    buyers = int((np.diff(y.csr.indptr) > 0).sum())
+    print(f"{len(X):,} customers as of {day}; {buyers:,} of them buy in the 70 days after it")
     header = f"{'':27s} {'fit':>6s}  {'new items':21s} {'coverage':8s}  {'any item':21s} {'coverage':8s}"
     print(f"{header}  {'new, less the first':24s} any, less the first")
     first = {}
