@@ -32,6 +32,7 @@ FEWEST: dict[str, tuple[int, int]] = {
     "ParetoNBD": (1, 13),
     "PopularityRecommender": (40, 13),
     "RFMTransformer": (1, 13),
+    "RepeatPurchaseRecommender": (40, 13),
     "ShiftedBetaGeometric": (1, 13),
     "UserCosineRecommender": (40, 13),
 }

@@ -11,6 +11,7 @@ from crmkit.recommend._ease import EASERecommender
 from crmkit.recommend._item_cosine import ItemCosineRecommender
 from crmkit.recommend._item_similarity import ItemSimilarityRecommender
 from crmkit.recommend._popularity import PopularityRecommender
+from crmkit.recommend._repeat_purchase import RepeatPurchaseRecommender
 from crmkit.recommend._user_cosine import UserCosineRecommender
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "ItemCosineRecommender",
     "ItemSimilarityRecommender",
     "PopularityRecommender",
+    "RepeatPurchaseRecommender",
     "UserCosineRecommender",
 ]
