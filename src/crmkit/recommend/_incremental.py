@@ -128,8 +128,8 @@ class IncrementalRecommender(Recommender):
         if back.any():
             at = int(back.argmax())
             raise ParameterError(
-                f"X overlaps what {type(self).__name__} has learnt: {back.sum():,} of {len(rows):,} customers are known "
-                f"up to their as_of in X or beyond it; the first up to {since[at]}, and X says {rows.as_of[at]}. "
+                f"X overlaps what {type(self).__name__} has learnt: {back.sum():,} of {len(rows):,} customers are "
+                f"known up to their as_of in X or beyond it; the first up to {since[at]}, and X says {rows.as_of[at]}. "
                 "Pass rows with a later as_of, or call fit to start anew."
             )
 
