@@ -69,7 +69,7 @@ def check_same_items(items: NDArray[Any], known: NDArray[Any]) -> None:
 
 def history_of_matrix(X: Any, *, binary: bool) -> Histories:
     """Histories of a checked array or sparse matrix, whose columns are the items."""
-    matrix = canonical(X if issparse(X) else csr_matrix(X), binary=binary)
+    matrix = canonical(X, binary=binary)
     return Histories(matrix, np.arange(matrix.shape[1]))
 
 
@@ -89,6 +89,8 @@ def canonical(matrix: Any, *, binary: bool) -> csr_matrix:
     binary : bool
         Whether the pattern is all that counts: the data become int8 ones.
     """
+    if issparse(matrix) and matrix.format == "coo":
+        matrix = matrix.astype(np.float64)  # cells that are given twice add up on the way to CSR
     matrix = csr_matrix(matrix, copy=False)
     if not _ascending(matrix) or not np.all(matrix.data):
         # In float64, as a sum of narrow integers could wrap around.

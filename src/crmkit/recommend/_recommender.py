@@ -130,7 +130,7 @@ class Recommender(BaseEstimator, ABC):
                     "log, or pass halflife=None."
                 )
             self.fitted_on_ = None
-            X = validate_data(self, X, reset=reset, accept_sparse="csr", ensure_all_finite=True)
+            X = validate_data(self, X, reset=reset, accept_sparse=("csr", "coo"), ensure_all_finite=True)
             return history_of_matrix(X, binary=interaction == "binary")
         latest = X[latest_rows(X)]
         # Sums of floats then do not depend on the order of X, and are those of a model that grew.
@@ -172,7 +172,7 @@ class Recommender(BaseEstimator, ABC):
         interaction, halflife = self._reading()
         if isinstance(X, Snapshots):
             return history_of_snapshots(X, interaction, halflife).of_items(self.items_)
-        X = validate_data(self, X, reset=False, accept_sparse="csr", ensure_all_finite=True)
+        X = validate_data(self, X, reset=False, accept_sparse=("csr", "coo"), ensure_all_finite=True)
         return history_of_matrix(X, binary=interaction == "binary")
 
     # -- lists -----------------------------------------------------------------------------------
