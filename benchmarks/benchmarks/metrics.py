@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
+from crmkit import metrics
 from crmkit.metrics import estimate, lift
 
 
@@ -54,6 +56,39 @@ class Lift:
 
     def peakmem_lift(self, n_rows):
         lift(self.y, self.score)
+
+
+class Recommendations:
+    """Lists of ten for as many customers and items as MovieLens-20M has, each with ten relevant items."""
+
+    params = ["precision_at_k", "map_at_k", "ndcg_at_k", "catalogue_coverage", "novelty", "intra_list_diversity"]
+    param_names = ["metric"]
+
+    def setup(self, metric):
+        rng = np.random.default_rng(0)
+        n, n_items, k = 138_493, 26_744, 10
+        columns = (n_items * rng.random(n * k) ** 2).astype(np.int32)
+        y = csr_matrix((np.ones(n * k), columns, np.arange(0, n * k + 1, k, dtype=np.int32)), shape=(n, n_items))
+        y.sum_duplicates()
+        lists = (rng.integers(n_items, size=(n, 1)) + 1_009 * rng.permutation(k)) % n_items
+        function = getattr(metrics, metric)
+        neighbours = csr_matrix(
+            (np.full(n_items * 100, 0.1), rng.integers(n_items, size=n_items * 100), np.arange(n_items + 1) * 100),
+            shape=(n_items, n_items),
+        )
+        neighbours.sum_duplicates()
+        neighbours.data[:] = 0.1
+        self.call = {
+            "catalogue_coverage": lambda: function(lists, n_items=n_items),
+            "novelty": lambda: function(lists, np.arange(n_items), n_customers=n),
+            "intra_list_diversity": lambda: function(lists, neighbours),
+        }.get(metric, lambda: function(y, lists))
+
+    def time_metric(self, metric):
+        self.call()
+
+    def peakmem_metric(self, metric):
+        self.call()
 
 
 class Coverage:

@@ -346,6 +346,7 @@ def ndcg_at_k(
     --------
     map_at_k : Discounts more steeply.
     estimate : Interval of the mean, by resampling customers.
+    crmkit.model_selection.RecommendationScorer : Makes the lists too, in searches and cross-validation.
     sklearn.metrics.ndcg_score : Takes dense scores of all items, with graded relevance.
 
     Notes
