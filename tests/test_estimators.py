@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 
+from crmkit.recommend import ItemCosineRecommender, PopularityRecommender
 from crmkit.testing import all_estimators, estimator_checks
 
 #: Checks that an estimator is known to fail, scikit-learn's and ours, each with its reason.
@@ -24,6 +25,7 @@ FEWEST: dict[str, tuple[int, int]] = {
     "CLVRegressor": (1, 13),
     "ContentRecommender": (40, 13),
     "GammaGamma": (1, 13),
+    "HybridRecommender": (40, 13),
     "EASERecommender": (40, 13),
     "ItemCosineRecommender": (40, 13),
     "ItemSimilarityRecommender": (40, 13),
@@ -53,6 +55,10 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
         },
         "item": "id",
         "text": "name",
+    },
+    "HybridRecommender": {
+        "recommenders": [("popularity", PopularityRecommender()), ("item", ItemCosineRecommender())],
+        "weights": [0.2, 1.0],
     },
     "ShiftedBetaGeometric": {"start": "order", "end": "cancel"},
 }

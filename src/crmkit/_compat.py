@@ -24,6 +24,7 @@ from sklearn.utils._param_validation import (
     validate_params,
 )
 from sklearn.utils._set_output import _get_output_config
+from sklearn.utils.metaestimators import _BaseComposition as BaseComposition
 from sklearn.utils.parallel import _get_threadpool_controller
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _num_samples as num_samples
@@ -31,6 +32,7 @@ from sklearn.utils.validation import _num_samples as num_samples
 __all__ = [
     "HAS_CALLBACKS",
     "SKLEARN_VERSION",
+    "BaseComposition",
     "HasMethods",
     "Hidden",
     "Interval",

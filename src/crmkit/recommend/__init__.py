@@ -8,6 +8,7 @@ after, so that searches and back-tests in time order work as they are.
 
 from crmkit.recommend._content import ContentRecommender
 from crmkit.recommend._ease import EASERecommender
+from crmkit.recommend._hybrid import HybridRecommender
 from crmkit.recommend._item_cosine import ItemCosineRecommender
 from crmkit.recommend._item_similarity import ItemSimilarityRecommender
 from crmkit.recommend._popularity import PopularityRecommender
@@ -17,6 +18,7 @@ from crmkit.recommend._user_cosine import UserCosineRecommender
 __all__ = [
     "ContentRecommender",
     "EASERecommender",
+    "HybridRecommender",
     "ItemCosineRecommender",
     "ItemSimilarityRecommender",
     "PopularityRecommender",
