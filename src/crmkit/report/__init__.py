@@ -3,7 +3,8 @@
 `write_report` takes an event log, `report_file` a CSV or Parquet file. Both write a self-contained
 HTML page (what the data hold, RFM segments, cohorts, a back-test in time order beside the rule "most
 recent first", what a random split would have promised, what was predicted and came, and what today's
-customers will bring) and a table with one row per customer. ``python -m crmkit demo`` and
+customers will bring; where the log names items, which of them go together and what each customer may take next)
+and a table with one row per customer. ``python -m crmkit demo`` and
 ``python -m crmkit report`` call them.
 """
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from crmkit.events import EventLog, Snapshots
 from crmkit.features import RFMTransformer
+from crmkit.report._next_items import ItemTest, NextItems, item_test_of, next_items_of
 from crmkit.report._outlook import Outlook, Rehearsal, outlook_of, rehearsal_of
 from crmkit.report._pictures import Pen
 from crmkit.report._strings import Language, sentence
@@ -100,6 +101,21 @@ class Context:
     def rehearsal(self) -> Rehearsal | Impossible:
         """What the same models would have said earlier, and what came."""
         return rehearsal_of(self.log, has_money=self.has_money)
+
+    @property
+    def has_items(self) -> bool:
+        """Whether the log says what was bought."""
+        return len(self.log.items) > 0
+
+    @cached_property
+    def next_items(self) -> NextItems | Impossible:
+        """Which items go together, and what today's customers may take next."""
+        return next_items_of(self.today)
+
+    @cached_property
+    def item_test(self) -> ItemTest | Impossible:
+        """What such lists would have found earlier."""
+        return item_test_of(self.log)
 
 
 def as_pandas(frame: object) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from crmkit.report._context import Context
 from crmkit.report._figures import day, number
+from crmkit.report._next_items import NextItems
 from crmkit.report._outlook import Outlook
 from crmkit.report._page import Section, paragraph, table
 from crmkit.report._study import Impossible
@@ -29,6 +30,8 @@ def section(context: Context) -> Section:
         rows.append([f"`probability_{study.horizon}`", text("customers.probability", days=study.days)])
     for name, (meaning, days) in _outlook_columns(context).items():
         rows.append([f"`{name}`", text(f"customers.{meaning}", days=days)])
+    if _has_next_item(context):
+        rows.append(["`next_item`", text("customers.next_item")])
     header = [text("customers.column"), text("customers.meaning")]
     as_of = day(context.log.observed_until)
     blocks = [paragraph(text("customers.how", customers=number(len(context.today)), as_of=as_of))]
@@ -50,14 +53,20 @@ def _outlook_columns(context: Context) -> dict[str, tuple[str, int]]:
     return {ahead.get(name, name): (name, outlook.days) for name in outlook.columns}
 
 
+def _has_next_item(context: Context) -> bool:
+    return context.has_items and isinstance(context.next_items, NextItems)
+
+
 def customer_table(context: Context) -> pd.DataFrame:
-    """One row per customer: RFM values and scores, segment, the probability of buying again, and what is expected."""
+    """One row per customer: RFM values and scores, segment, what is expected, and the item to offer."""
     today, study = context.today, context.study
     columns = {"segment": np.asarray(context.rfm.segment(today, language=context.language))}
     if not isinstance(study, Impossible):
         columns[f"probability_{study.horizon}"] = study.probability(today)
     for name, (source, _) in _outlook_columns(context).items():
         columns[name] = context.outlook.columns[source]  # type: ignore[union-attr]  # there are names only where it is
+    if _has_next_item(context):
+        columns["next_item"] = context.next_items.first(today)  # type: ignore[union-attr]  # asked the line before
     keys: dict[str, Any] = {"customer_id": today.customer_id, "as_of": today.as_of}
     return pd.DataFrame({**keys, **{name: context.values[name].to_numpy() for name in _shown(context)}, **columns})
 

@@ -16,14 +16,25 @@ import numpy as np
 from crmkit._validation import check_bool, check_option
 from crmkit.events import EventLog
 from crmkit.exceptions import EventDataError, FewLevelsWarning
-from crmkit.report import _backtest, _cohorts, _customers, _honesty, _overview, _segments, _time_machine, _value
+from crmkit.report import (
+    _backtest,
+    _cohorts,
+    _customers,
+    _honesty,
+    _items,
+    _overview,
+    _segments,
+    _time_machine,
+    _value,
+)
 from crmkit.report._context import Context, Origin, as_pandas
 from crmkit.report._figures import day
 from crmkit.report._page import Section, note, page, paragraph
 from crmkit.report._strings import LANGUAGES, Language
 
-#: The sections of the page, in their order. Each module has a function `section(context)`.
-SECTIONS = (_overview, _segments, _cohorts, _backtest, _honesty, _time_machine, _value, _customers)
+#: The sections of the page, in their order. Each module has a function `section(context)`, which gives None where
+#: there is nothing that it could be about.
+SECTIONS = (_overview, _segments, _cohorts, _backtest, _honesty, _time_machine, _value, _items, _customers)
 
 FILE = "report.html"
 
@@ -135,7 +146,7 @@ def write(log: EventLog, folder: Path, origin: Origin, *, language: Language, sa
     with warnings.catch_warnings():
         # The sections say themselves where there are few customers or few levels.
         warnings.simplefilter("ignore", FewLevelsWarning)
-        sections = [_announced(module, context) for module in SECTIONS]
+        sections = list(filter(None, (_announced(module, context) for module in SECTIONS)))
         say(context.text("say.customers"))
         customers = _customers.write_customers(context, folder)
     path = folder / FILE
@@ -144,9 +155,10 @@ def write(log: EventLog, folder: Path, origin: Origin, *, language: Language, sa
     return Report(path, customers, tuple(filter(None, headlines)))
 
 
-def _announced(module: Any, context: Context) -> Section:
-    made: Section = module.section(context)
-    context.say(context.text("say.section", title=made.title))
+def _announced(module: Any, context: Context) -> Section | None:
+    made: Section | None = module.section(context)
+    if made is not None:
+        context.say(context.text("say.section", title=made.title))
     return made
 
 
