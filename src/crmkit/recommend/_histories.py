@@ -89,8 +89,9 @@ def canonical(matrix: Any, *, binary: bool) -> csr_matrix:
     binary : bool
         Whether the pattern is all that counts: the data become int8 ones.
     """
-    if issparse(matrix) and matrix.format == "coo":
-        matrix = matrix.astype(np.float64)  # cells that are given twice add up on the way to CSR
+    # Cells of a COO matrix that are given twice add up on the way to CSR; scipy has no sparse float16.
+    if matrix.dtype == np.float16 or (issparse(matrix) and matrix.format == "coo"):
+        matrix = matrix.astype(np.float64)
     matrix = csr_matrix(matrix, copy=False)
     if not _ascending(matrix) or not np.all(matrix.data):
         # In float64, as a sum of narrow integers could wrap around.

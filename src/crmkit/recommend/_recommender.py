@@ -297,7 +297,7 @@ class Recommender(BaseEstimator, ABC):
 
     def _columns_of(self, targets: Any, name: str) -> NDArray[Any]:
         """The ids of the columns of a matrix or ItemTargets."""
-        if hasattr(targets, "items"):
+        if hasattr(targets, "csr"):
             return np.asarray(targets.items)
         if self._on_snapshots:
             raise ParameterError(
