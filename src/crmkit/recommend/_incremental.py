@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from typing import Any, Self
 
@@ -12,7 +13,7 @@ from scipy.sparse import csr_matrix, vstack
 from crmkit._durations import to_microseconds
 from crmkit._frames import lookup_ids
 from crmkit.events import Snapshots, latest_rows
-from crmkit.exceptions import ParameterError
+from crmkit.exceptions import CrmkitWarning, ParameterError
 from crmkit.recommend._histories import Histories, canonical, check_same_items, with_columns, with_rows
 from crmkit.recommend._recommender import Recommender, all_or_nothing
 
@@ -47,6 +48,12 @@ class IncrementalRecommender(Recommender):
         ValueError
             If X is a matrix with another number of items, or missing or infinite cells.
 
+        Warns
+        -----
+        crmkit.exceptions.CrmkitWarning
+            If the log has other events than those learnt before a customer's last as_of: late ones are
+            not learnt.
+
         Notes
         -----
         Without `halflife`, counts and ones give exactly what one fit gives. With it, what is remembered
@@ -74,6 +81,8 @@ class IncrementalRecommender(Recommender):
         # The caller may change or free the arrays.
         known = csr_matrix((matrix.data.copy(), matrix.indices.copy(), matrix.indptr.copy()), matrix.shape)
         known.has_canonical_format = True
+        if seen.rows is not None:
+            self._n_events = seen.rows.stop - seen.rows.start
         self._known = replace(seen, matrix=known, rows=None)
         self._learnt_by = self._reading()
         super()._adopt(seen)
@@ -102,6 +111,7 @@ class IncrementalRecommender(Recommender):
         new = with_columns(new, lookup_ids(rows.log.items, items, "X"), len(items))
         everybody = np.union1d(customers, rows.customer_id)
         old_rows, new_rows = (np.searchsorted(everybody, ids) for ids in (customers, rows.customer_id))
+        self._count_events(rows, since, place, old_rows, new_rows)
         latest = np.empty(len(everybody), dtype="M8[us]")
         latest[old_rows] = as_of
         latest[new_rows] = rows.as_of
@@ -117,6 +127,35 @@ class IncrementalRecommender(Recommender):
         self.fitted_on_ = (X.log.fingerprint, (latest.min(), latest.max()))
         # Money that was given back is nothing, and an item that only it was paid for is gone.
         return merged.of_items(items[np.unique(matrix.indices)])
+
+    def _count_events(
+        self,
+        rows: Snapshots,
+        since: NDArray[np.datetime64],
+        place: NDArray[np.int64],
+        old_rows: NDArray[np.int64],
+        new_rows: NDArray[np.int64],
+    ) -> None:
+        """Count what each customer's history holds by now, and warn where its past is not what was learnt."""
+        before = np.zeros(len(rows), dtype=np.int64)
+        known = place >= 0
+        keys = {"customer": rows.customer_id[known], "as_of": since[known]}
+        past = rows.log.snapshots_at(keys, customer="customer", as_of="as_of")
+        before[known] = past.stop - past.start
+        # A log of new events alone holds nothing of the past.
+        changed = (before[known] > 0) & (before[known] != self._n_events[place[known]])
+        if changed.any():
+            warnings.warn(
+                f"The log has other events before their last as_of than {type(self).__name__} has learnt for "
+                f"{changed.sum():,} of {len(rows):,} customers: events that came late, or were taken out. partial_fit "
+                "learns only what came since; call fit to learn these too.",
+                CrmkitWarning,
+                stacklevel=4,
+            )
+        counts = np.zeros(max(old_rows.max(initial=-1), new_rows.max(initial=-1)) + 1, dtype=np.int64)
+        counts[old_rows] = self._n_events
+        counts[new_rows] += rows.stop - rows.start - before
+        self._n_events = counts
 
     def _customers(self) -> tuple[NDArray[Any], NDArray[np.datetime64]]:
         if self._known.customers is None or self._known.as_of is None:
