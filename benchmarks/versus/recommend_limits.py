@@ -20,7 +20,7 @@ MEGABYTE = 2**20
 
 #: Resident memory while one matrix is fitted, in a fresh process. Writing 5 there resets the peak.
 MEMORY_SCRIPT = """
-import gc, sys
+import ctypes, gc, sys
 import numpy as np
 from scipy import sparse
 from crmkit.recommend import ItemCosineRecommender
@@ -37,6 +37,7 @@ small = sparse.random(3000, 3000, 0.02, format="csr", random_state=rng)
 fit((small * 100).ceil().astype(dtype))
 del small
 gc.collect()
+ctypes.CDLL(None).malloc_trim(0)  # what was freed is given back, so that it is not used again unseen
 before = resident("VmRSS")
 X = sparse.csr_matrix(sparse.load_npz(path))
 X = sparse.csr_matrix((np.ceil(rng.random(X.nnz) * 100).astype(dtype), X.indices, X.indptr), shape=X.shape)
