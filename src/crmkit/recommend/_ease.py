@@ -83,7 +83,7 @@ class EASERecommender(Recommender):
     .101.
 
     `fit` holds one matrix of 8 bytes × n_items², some 3 GB for 20,000 items, and its time grows with the
-    cube of n_items: a quarter of an hour there on two cores. Do not use it for larger catalogues, for
+    cube of n_items: some minutes there on two cores. Do not use it for larger catalogues, for
     catalogues that change daily, or where weights must be explained to customers. A score of 0 is that
     of an item which nothing speaks for; those of 0 and less are left to the fallback.
 
