@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from scipy.sparse import coo_matrix, csr_matrix
 from sklearn.base import clone
 
 from crmkit import EventLog
-from crmkit.exceptions import ParameterError
+from crmkit.exceptions import CrmkitWarning, ParameterError
 from crmkit.recommend import ItemCosineRecommender
 
 START = pd.Timestamp("2024-01-01")
@@ -255,7 +256,25 @@ def test_late_events_of_a_known_stretch_do_not_join():
             {"who": [1, 1], "when": pd.to_datetime(["2024-01-06", "2024-01-12"]), "what": ["c", "d"], "paid": 1.0}
         )
     )
-    assert model.partial_fit(late.snapshot("2024-01-20")).items_.tolist() == ["a", "b", "d"]
+    with pytest.warns(CrmkitWarning, match="other events before their last as_of .* 1 of 1 customers: .*call fit"):
+        model.partial_fit(late.snapshot("2024-01-20"))
+    assert model.items_.tolist() == ["a", "b", "d"]
+
+
+def test_a_past_that_is_what_was_learnt_gives_no_warning():
+    log = log_of(orders(13), observed_until=END)
+    model = ItemCosineRecommender()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", CrmkitWarning)
+        for day in (10, 20, 30):
+            model.partial_fit(log.snapshot(START + pd.Timedelta(days=day), min_events=0, customers=log.customers))
+        days = log.to_frame().assign(when=lambda table: pd.to_datetime(table["when"]))
+        new = log_of(days[days["when"] >= START + pd.Timedelta(days=30)], observed_until=END)
+        model.partial_fit(new.snapshot(END))
+        assert model.n_rows_used_ == log.n_customers
+    taken_out = log_of(orders(13).iloc[:-1], observed_until=END + pd.Timedelta(days=1))
+    with pytest.warns(CrmkitWarning, match="taken out"):
+        model.partial_fit(taken_out.snapshot())
 
 
 def test_rows_of_several_dates_count_once():
@@ -283,6 +302,22 @@ def test_customers_who_have_bought_nothing_new():
     assert_same_model(model, before)
     with pytest.raises(ParameterError, match="overlaps"):
         model.partial_fit(log.snapshot(END + pd.Timedelta(days=1)))
+
+
+def test_a_log_with_a_zone():
+    """Days of 23 and of 25 hours: an as_of in the hour that comes twice, or not at all, is a wall-clock time."""
+    hours = pd.date_range("2024-03-30 20:00", "2024-04-01 20:00", freq="1h", tz="UTC")
+    hours = hours.append(pd.date_range("2024-10-26 20:00", "2024-10-28 20:00", freq="1h", tz="UTC"))
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"who": rng.integers(0, 5, len(hours)), "when": hours, "what": rng.integers(0, 6, len(hours))})
+    log = EventLog.from_frame(frame, customer="who", time="when", item="what", tz="Europe/Berlin")
+    model = ItemCosineRecommender(interaction="count")
+    for date in ("2024-03-31 02:00", "2024-03-31 03:30", "2024-10-27 02:30", "2024-10-27 03:00", "2024-10-28 12:00"):
+        X = log.snapshots_at(
+            {"who": log.customers, "on": np.repeat(np.datetime64(date, "us"), 5)}, customer="who", as_of="on"
+        )
+        model.partial_fit(X)
+        assert_same_model(model, clone(model).fit(X))
 
 
 def test_no_rows_change_nothing():
