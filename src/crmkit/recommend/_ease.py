@@ -147,9 +147,8 @@ class EASERecommender(Recommender):
 
 def _products(matrix: csr_matrix, l2: float) -> NDArray[np.float64]:
     """X'X + l2 I, some columns at a time: the sparse product of all would take more memory than the result."""
-    matrix = matrix.astype(np.float64)  # sums of narrow integers could wrap around
-    by_item, n_items = matrix.T.tocsr(), matrix.shape[1]
-    columns = matrix.tocsc()
+    columns = matrix.astype(np.float64).tocsc()  # sums of narrow integers could wrap around
+    by_item, n_items = columns.T, matrix.shape[1]
     products = np.empty((n_items, n_items), order="F")
     for start in range(0, n_items, _BLOCK):
         products[:, start : start + _BLOCK] = (by_item @ columns[:, start : start + _BLOCK]).toarray()
