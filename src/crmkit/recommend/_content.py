@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix, issparse
+from scipy.sparse import csr_matrix
 from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_is_fitted
 
@@ -23,8 +23,9 @@ from crmkit.recommend._recommender import Recommender
 #: Since ever: what was sold exists.
 _ALWAYS = np.iinfo(np.int64).min
 
-#: From this share of cells on a dense product is quicker than a sparse one.
-_DENSE = 0.1
+#: From this share of cells on a dense product is quicker than a sparse one; and, of 128 features, three times as
+#: quick by this many columns at a time, which stay in the cache.
+_DENSE, _TILE = 0.1, 1_024
 
 #: A profile shorter than this share of its purchases is what rounding left of their difference.
 _ROUNDING = 1e-12
@@ -228,8 +229,7 @@ class ContentRecommender(Recommender):
         rows[places[places >= 0]] = np.flatnonzero(places >= 0)
         self.item_vectors_ = _rows_or_nothing(described, rows)
         self._since = since
-        targets = self.item_vectors_.T.tocsr()
-        self._targets = targets.toarray() if targets.nnz > _DENSE * targets.shape[0] * targets.shape[1] else targets
+        self._targets = _tiles(self.item_vectors_.T.tocsr())
         self._adopt(seen.of_items(items))
         return self
 
@@ -307,9 +307,14 @@ class ContentRecommender(Recommender):
     def _scores(self, rows: Histories) -> NDArray[np.float64]:
         profiles, lengths = self._profiles(rows)
         profiles = _scaled_rows(profiles, lengths)
-        # Row by row in both cases, so that no row depends on its batch.
-        scores = profiles @ self._targets
-        return np.asarray(scores.toarray() if issparse(scores) else scores, dtype=np.float64)
+        scores = np.empty((len(rows), len(self.items_)))
+        start = 0
+        for targets in self._targets:
+            # These products go row by row, dense or sparse, so that no row depends on its batch; BLAS has no such rule.
+            found: Any = profiles @ targets
+            scores[:, start : start + targets.shape[1]] = found.toarray() if hasattr(found, "toarray") else found
+            start += targets.shape[1]
+        return scores
 
     def _available(self, rows: Histories, *, named: bool) -> Limits:
         if named or rows.as_of is None or not len(rows):
@@ -424,6 +429,15 @@ def _rows_or_nothing(matrix: csr_matrix, rows: NDArray[np.int64]) -> csr_matrix:
     kept = np.repeat(rows >= 0, np.diff(taken.indptr))
     pointers = np.concatenate([[0], np.cumsum(np.where(rows >= 0, np.diff(taken.indptr), 0))])
     return csr_matrix((taken.data[kept], taken.indices[kept], pointers), shape=taken.shape)
+
+
+def _tiles(targets: csr_matrix) -> list[Any]:
+    """A matrix features × items as it is multiplied: sparse in one piece, or dense in several."""
+    n_features, n_items = targets.shape
+    if targets.nnz <= _DENSE * n_features * n_items:
+        return [targets]
+    columns = targets.tocsc()
+    return [np.ascontiguousarray(columns[:, start : start + _TILE].toarray()) for start in range(0, n_items, _TILE)]
 
 
 def _row_maxima(matrix: csr_matrix) -> NDArray[np.float64]:

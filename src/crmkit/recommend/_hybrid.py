@@ -13,6 +13,7 @@ from sklearn.base import clone
 
 from crmkit._compat import BaseComposition, HasMethods, Interval, StrOptions
 from crmkit._frames import lookup_ids
+from crmkit._numba import run_in_ranges
 from crmkit._validation import parameter_error
 from crmkit.events import Snapshots, latest_rows
 from crmkit.exceptions import ParameterError
@@ -400,8 +401,8 @@ class HybridRecommender(Recommender, BaseComposition):
             own_items = self._places[name][self.popularity_[self._places[name]] >= customers]
             if len(own_rows) and len(own_items):
                 found = self._of(name, rows.take(own_rows)) if known is None else known[name][own_rows]
-                ranks = _ranks(found, _of_rows(limits, own_rows))
-                own = np.where(found > 0, weight / (_RANK_OFFSET + ranks), 0.0)
+                ranks = _ranks(found, _of_rows(limits, own_rows), self._threads())
+                own = np.where(ranks > 0, weight / (_RANK_OFFSET + ranks), 0.0)
                 scores[np.ix_(own_rows, own_items)] = own[:, own_items]
         return scores
 
@@ -430,7 +431,7 @@ class HybridRecommender(Recommender, BaseComposition):
             row, place = np.nonzero(best >= 0)
             wanted[row, best[row, place]] = True
             # Ranks do not depend on what may be listed this time, so neither do probabilities.
-            ranks = np.where(scores > 0, np.minimum(_ranks(scores, usual), worst), worst)
+            ranks = np.where(scores > 0, np.minimum(_ranks(scores, usual, self._threads()), worst), worst)
             seen_by += [scores, ranks]
         row, item = np.nonzero(wanted)
         columns = [cells[row, item] for cells in (*seen_by, self._blend(rows, usual, known))]
@@ -456,17 +457,23 @@ def _shares(scores: Floats, limits: Limits) -> Floats:
     return np.divide(np.maximum(scores, 0.0), largest, out=np.zeros_like(scores), where=largest > 0)
 
 
-def _ranks(scores: Floats, limits: Limits) -> Floats:
-    """The places of scores in lists of all items that exist, ties by the lower item; 1 is the best."""
+def _ranks(scores: Floats, limits: Limits, threads: int) -> Floats:
+    """The places of scores above 0 in lists of all items that exist, ties by the lower item; 1 is the best."""
     known = _open(scores, limits)
-    n_items = known.shape[1]
-    ranks = np.empty_like(known)
-    np.put_along_axis(ranks, np.argsort(-known, axis=1, kind="stable"), np.arange(1.0, n_items + 1)[None], axis=1)
-    # What does not exist yet, but may be asked for by name, stands behind those with a higher score.
-    unknown = (scores > 0) & (known == 0)
-    for row in np.flatnonzero(unknown.any(axis=1)):
-        higher = np.searchsorted(np.sort(-known[row]), -scores[row, unknown[row]], side="left")
-        ranks[row, unknown[row]] = higher + 1.0
+    ranks = np.zeros_like(known)
+
+    def rank(start: int, stop: int) -> None:
+        for row in range(start, stop):
+            found = np.flatnonzero(known[row])
+            order = np.argsort(-known[row, found], kind="stable")
+            ranks[row, found[order]] = np.arange(1.0, len(found) + 1)
+            # What does not exist yet, but may be asked for by name, stands behind those with a higher score.
+            unknown = np.flatnonzero((scores[row] > 0) & (known[row] == 0))
+            if len(unknown):
+                falling = -known[row, found[order]]
+                ranks[row, unknown] = np.searchsorted(falling, -scores[row, unknown], side="left") + 1.0
+
+    run_in_ranges(rank, len(known), threads=threads, minimum=64)
     return ranks
 
 

@@ -90,8 +90,7 @@ def read_item_table(item_features: Any, item: Any, text: Any, available_from: An
     if texts:
         raise parameter_error("text", text, "None where item_features has no columns", _OWNER)
     n = len(columns["text"]) if matrix is None else int(matrix.shape[0])
-    ids = None if item is None else _column_of(item, "item", n)
-    since = None if available_from is None else _column_of(available_from, "available_from", n)
+    ids, since = _column_of(item, "item", n), _column_of(available_from, "available_from", n)
     return _sorted_table(ids, since, columns, matrix, n, zone)
 
 
@@ -120,22 +119,23 @@ def _read_frame(frame: Any, item: Any, texts: list[Any], available_from: Any, zo
         raise ParameterError("item_features has no columns beside the keys, so it says nothing of the items.")
     data = read_columns(frame, keys + [("item_features", name) for name in features])
     columns = {name: _feature(data[name], name in texts) for name in features}
-    ids = data[item] if isinstance(item, str) else None if item is None else _column_of(item, "item", data.n_rows)
-    since = (
-        data[available_from]
-        if isinstance(available_from, str)
-        else None
-        if available_from is None
-        else _column_of(available_from, "available_from", data.n_rows)
+    ids, since = (
+        data[key] if isinstance(key, str) else _column_of(key, parameter, data.n_rows)
+        for parameter, key in (("item", item), ("available_from", available_from))
     )
     return _sorted_table(ids, since, columns, None, data.n_rows, zone)
 
 
 def _read_matrix(features: Any) -> tuple[csr_matrix | None, dict[str, Any]]:
     """A matrix of numbers, or the one column of a list or series of texts."""
-    if not issparse(features):
+    if hasattr(features, "to_numpy"):
+        features = features.to_numpy()
+    elif isinstance(features, list | tuple) and any(isinstance(cell, str) for cell in features):
+        # Beside a text numpy would make texts of numbers too.
+        features = np.array(features, dtype=object)
+    elif not issparse(features):
         try:
-            features = features.to_numpy() if hasattr(features, "to_numpy") else np.asarray(features)
+            features = np.asarray(features)
         except ValueError as error:
             raise parameter_error("item_features", features, _ALLOWED, _OWNER) from error
     if features.ndim == 1 and features.dtype.kind in "OUT" and len(features):
@@ -152,7 +152,9 @@ def _read_matrix(features: Any) -> tuple[csr_matrix | None, dict[str, Any]]:
 
 
 def _column_of(values: Any, parameter: str, n: int) -> Any:
-    """An array of one value per item as a column."""
+    """An array of one value per item as a column; None as it is."""
+    if values is None:
+        return None
     try:
         column = read_columns({parameter: values}, [(parameter, parameter)])[parameter]
     except (ParameterError, ValueError) as error:
@@ -275,7 +277,7 @@ def learn_encoder(table: ItemTable, known: NDArray[np.int64]) -> ColumnTransform
     encoder = ColumnTransformer(parts, sparse_threshold=1.0)
     try:
         # The caller may have told scikit-learn to give frames, which no sparse matrix can be.
-        with config_context(transform_output="default"):
+        with config_context(transform_output="default"), np.errstate(invalid="ignore"):  # a column of nothing but NaN
             encoder.fit(_as_frame(table).iloc[known])
     except ValueError as error:
         if "empty vocabulary" not in str(error):
