@@ -1,0 +1,31 @@
+"""One run through everything in this room that has a kernel."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from crmkit.events import EventLog
+from crmkit.recommend._item_cosine import ItemCosineRecommender
+from crmkit.recommend._popularity import PopularityRecommender
+from crmkit.recommend._repeat_purchase import RepeatPurchaseRecommender
+from crmkit.recommend._user_cosine import UserCosineRecommender
+
+
+def warm_up() -> None:
+    """Compile the kernels for the types that the library passes."""
+    row = np.arange(60)
+    frame = {
+        "customer": row % 7,
+        "time": np.datetime64("2024-01-01", "us") + row.astype("m8[D]"),
+        "item": row * row % 11,
+    }
+    log = EventLog.from_frame(frame, customer="customer", time="time", item="item")
+    X = log.snapshot()
+    for interaction in ("binary", "count"):
+        # Lists cut short, so that the best have to be chosen.
+        for model in (ItemCosineRecommender(2), UserCosineRecommender(2)):
+            model.set_params(interaction=interaction).fit(X).recommend(X, n=3)
+            model.decision_function(X)
+            model.recommend(X, n=3, candidates=model.items_[:4])
+    PopularityRecommender().fit(X).recommend(X, n=3)
+    RepeatPurchaseRecommender(timing="rate").fit(X).recommend(X, n=3)
