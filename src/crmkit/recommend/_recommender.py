@@ -396,7 +396,8 @@ class Recommender(BaseEstimator, ABC):
                     f"an array of {y.dtype} and shape {y.shape}."
                 )
             y = csr_matrix(y)
-        if not np.all(y.data >= 0):
+        taken = canonical(y, binary=False)
+        if not np.all(taken.data >= 0):
             raise ParameterError(
                 f"The 'y' parameter of {name} says how often each row took each item afterwards, and some cells are "
                 "negative or missing. Set them to 0."
@@ -404,7 +405,7 @@ class Recommender(BaseEstimator, ABC):
         if y.shape[0] != n_rows:
             raise ParameterError(f"The 'y' parameter of {name} has {y.shape[0]:,} rows, and X has {n_rows:,}.")
         columns = self._columns_of(targets if hasattr(targets, "csr") else y, "y")
-        return canonical(y, binary=True).copy(), columns
+        return canonical(taken, binary=True).copy(), columns
 
     def _one_each(self, y: NDArray[Any], name: str) -> csr_matrix:
         if y.dtype.kind not in "iu" or (len(y) and not 0 <= y.min() <= y.max() < len(self.items_)):
