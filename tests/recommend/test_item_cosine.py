@@ -231,7 +231,7 @@ def test_zero_comes_before_negative_similarities():
 
 # -------------------------------------------------------------------------------- forms of matrices
 
-TYPES = [np.int8, np.int32, np.int64, np.uint8, np.uint16, np.uint64, np.bool_, np.float32, np.float64]
+TYPES = [np.int8, np.int32, np.int64, np.uint8, np.uint16, np.uint64, np.bool_, np.float32, np.float64, np.longdouble]
 
 
 def messy(rng, dense, dtype, form):
@@ -291,6 +291,14 @@ def assert_same_csr(found, expected):
     np.testing.assert_array_equal(found.indptr, expected.indptr)
     np.testing.assert_array_equal(found.indices, expected.indices)
     np.testing.assert_array_equal(found.data, expected.data)
+
+
+def test_floats_of_two_bytes():
+    """scipy has no sparse matrix of them."""
+    dense = np.random.default_rng(0).integers(0, 4, (9, 5)).astype(np.float16)
+    model = ItemCosineRecommender(interaction="count").fit(dense)
+    assert_same_csr(model.similarity_, clone(model).fit(dense.astype(float)).similarity_)
+    np.testing.assert_array_equal(model.decision_function(dense), model.decision_function(dense.astype(float)))
 
 
 def test_arrays_that_cannot_be_written():

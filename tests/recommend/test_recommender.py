@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -231,7 +232,8 @@ def test_candidates_of_rows_may_be_in_any_form():
     model = ItemCosineRecommender().fit(X)
     wanted = matrix(8, density=0.5)
     expected = model.recommend(X, candidates=wanted)
-    given_forms = [csr_array(wanted), wanted.tocsc(), wanted.tocoo(), ItemTargets(wanted, model.items_)]
+    given_forms = [csr_array(wanted), wanted.tocsc(), wanted.tocoo(), wanted.todok(), wanted.tolil()]
+    given_forms += [ItemTargets(wanted, model.items_)]
     reversed_rows = wanted.copy()
     for row in range(15):
         part = slice(*reversed_rows.indptr[row : row + 2])
@@ -509,8 +511,8 @@ def test_score_of_a_matrix(exclude_seen):
         wanted = set(later[[row]].indices.tolist()) - (set(X[[row]].indices.tolist()) if exclude_seen else set())
         values.append(naive_ndcg(items[row].tolist(), wanted, 4))
     expected = pytest.approx(np.mean([value for value in values if value is not None]), rel=1e-12)
-    forms = [later, csr_array(later), later.tocoo(), later.toarray(), later.toarray().tolist(), later.astype(bool)]
-    for y in [*forms, pd.DataFrame(later.toarray()), ItemTargets(later, np.arange(10))]:
+    forms = [later, csr_array(later), later.tocoo(), later.todok(), later.toarray(), later.toarray().tolist()]
+    for y in [*forms, later.astype(bool), pd.DataFrame(later.toarray()), ItemTargets(later, np.arange(10))]:
         assert model.score(X, y) == expected
 
 
@@ -792,6 +794,15 @@ def test_a_pickle_answers_alike(X, model):
     again = pickle.loads(pickle.dumps(model))
     pd.testing.assert_frame_equal(again.recommend(X), model.recommend(X))
     np.testing.assert_array_equal(again.decision_function(X), model.decision_function(X))
+
+
+def test_threads_of_the_caller_may_share_a_model(X, model):
+    expected = model.recommend(X), model.decision_function(X)
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: (model.recommend(X), model.decision_function(X)), range(12)))
+    for lists, scores in answers:
+        pd.testing.assert_frame_equal(lists, expected[0])
+        np.testing.assert_array_equal(scores, expected[1])
 
 
 def test_predictions_change_nothing(X):
