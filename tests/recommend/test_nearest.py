@@ -6,10 +6,11 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
+from crmkit.recommend import _nearest
 from crmkit.recommend._nearest import Formula, balanced, nearest
 
 # ------------------------------------------------------------------------------------------ oracle
@@ -59,6 +60,13 @@ def rows_of(result):
 
 def ones(dense):
     return csr_matrix(np.asarray(dense, dtype=np.int8))
+
+
+@pytest.fixture(params=["bits", "rows"])
+def way(request, monkeypatch):
+    """The way that `nearest` takes for binary data."""
+    monkeypatch.setattr(_nearest, "is_for_bits", lambda *_: request.param == "bits")
+    return request.param
 
 
 # ---------------------------------------------------------------------------------------- examples
@@ -141,12 +149,18 @@ def patterns(draw):
     return dense
 
 
-@pytest.mark.parametrize("make", FORMULAS)
-@given(dense=patterns(), n_neighbors=st.integers(1, 30), min_support=st.integers(1, 3))
-def test_binary(make, dense, n_neighbors, min_support):
+@given(
+    make=st.sampled_from(FORMULAS),
+    dense=patterns(),
+    n_neighbors=st.integers(1, 30),
+    min_support=st.integers(1, 3),
+    threads=st.integers(1, 2),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # the way is the same for all examples
+def test_binary(way, make, dense, n_neighbors, min_support, threads):
     formula = make(dense)
     expected = brute_force(dense.tolist(), formula, n_neighbors, min_support)
-    found = nearest(ones(dense), formula, n_neighbors, threads=1, min_support=min_support)
+    found = nearest(ones(dense), formula, n_neighbors, threads=threads, min_support=min_support)
     assert rows_of(found) == expected
 
 
@@ -163,8 +177,8 @@ WEIGHTED = [
 ]
 
 
-@pytest.mark.parametrize("make", WEIGHTED)
 @given(
+    make=st.sampled_from(WEIGHTED),
     dense=patterns(),
     n_neighbors=st.integers(1, 30),
     low=st.sampled_from([-3, 1]),
@@ -194,7 +208,7 @@ def test_one_item_and_no_interaction():
     assert nearest(csr_matrix((0, 3), dtype=np.int8), Formula(u=1.0), 5, threads=2).shape == (3, 3)
 
 
-def test_equal_cosines_go_to_the_lower_item():
+def test_equal_cosines_go_to_the_lower_item(way):
     """3/sqrt(6*6) and 1/sqrt(2*2) are equal; formulas with a root may tear such pairs apart."""
     rng = np.random.default_rng(5)
     dense = (rng.random((40, 60)) < 0.25).astype(int)
@@ -202,7 +216,7 @@ def test_equal_cosines_go_to_the_lower_item():
     assert rows_of(nearest(ones(dense), formula, 7, threads=1)) == brute_force(dense.tolist(), formula, 7)
 
 
-def big(rng, customers=400, items=300, mean=12.0):
+def big(rng, customers=400, items=700, mean=30.0):
     """Activity and popularity as uneven as people are."""
     activity = rng.lognormal(np.log(mean), 1.0, customers)
     popularity = 1.0 / np.arange(1, items + 1) ** 0.9
@@ -213,7 +227,7 @@ def big(rng, customers=400, items=300, mean=12.0):
 
 @pytest.mark.parametrize("threads", [2, 3])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_same_bits_for_any_number_of_threads(threads, weighted):
+def test_same_bits_for_any_number_of_threads(way, threads, weighted):
     rng = np.random.default_rng(1)
     dense = big(rng)
     matrix = csr_matrix(dense * rng.normal(size=dense.shape)) if weighted else ones(dense)
@@ -226,9 +240,9 @@ def test_same_bits_for_any_number_of_threads(threads, weighted):
 
 
 @pytest.mark.parametrize("make", FORMULAS)
-@pytest.mark.parametrize("n_neighbors", [1, 20, 1000])
-def test_uneven_data(make, n_neighbors):
-    dense = big(np.random.default_rng(2))
+@pytest.mark.parametrize("n_neighbors", [20, 2000])
+def test_uneven_data(way, make, n_neighbors):
+    dense = big(np.random.default_rng(2), *((120, 90) if n_neighbors > 20 else ()))
     formula = make(dense)
     counts = dense.T @ dense
     found = nearest(ones(dense), formula, n_neighbors, threads=2, min_support=1)
@@ -254,7 +268,7 @@ def by_sorting(counts, formula, n_neighbors):
     return rows
 
 
-def test_wide_index_arrays():
+def test_wide_index_arrays(way):
     dense = big(np.random.default_rng(3))
     narrow = ones(dense)
     wide = ones(dense)
@@ -267,7 +281,7 @@ def test_wide_index_arrays():
     assert found.indices.dtype == np.int32
 
 
-def test_the_matrix_is_left_alone_and_may_be_read_only():
+def test_the_matrix_is_left_alone_and_may_be_read_only(way):
     matrix = ones(big(np.random.default_rng(4)))
     before = matrix.copy()
     for array in (matrix.data, matrix.indices, matrix.indptr):

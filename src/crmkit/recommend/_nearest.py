@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from crmkit.recommend._nearest_by_bits import is_for_bits, nearest_by_bits
+from crmkit.recommend._nearest_by_rows import nearest_by_rows
 from crmkit.recommend._nearest_formula_kernels import Terms
-from crmkit.recommend._nearest_layout_kernels import count_columns, transpose, work_of_columns
-from crmkit.recommend._nearest_rows_kernels import Purchases, Scratch, nearest_of_rows
+from crmkit.recommend._nearest_tasks import read_only
 
 __all__ = ["Formula", "balanced", "nearest"]
 
@@ -61,7 +58,7 @@ class Formula:
         """The numbers as kernels take them."""
 
         def column(values: Array) -> NDArray[np.float64]:
-            return _read_only(np.ascontiguousarray(np.broadcast_to(values, n_items), dtype=np.float64))
+            return read_only(np.ascontiguousarray(np.broadcast_to(values, n_items), dtype=np.float64))
 
         arrays = {name: column(getattr(self, name)) for name in ("p", "r", "u", "v", "g")}
         return Terms(bool(self.squared), float(self.a), float(self.h), **arrays)
@@ -139,117 +136,6 @@ def nearest(
     n_neighbors = min(n_neighbors, n_items - 1)
     if n_neighbors < 1 or matrix.nnz == 0:
         return csr_matrix((n_items, n_items))
-    purchases = _lay_out(matrix)
-    work = np.zeros(n_items, dtype=np.int64)
-    work_of_columns(purchases.by_customer, purchases.items, work)
-    return _by_rows(purchases, terms, n_neighbors, min_support, work, threads)
-
-
-def _read_only(values: NDArray[Any]) -> NDArray[Any]:
-    """A view that cannot be written: kernels are compiled for one kind of array only."""
-    view = values.view()
-    view.flags.writeable = False
-    return view
-
-
-def _lay_out(matrix: csr_matrix) -> Purchases:
-    """The matrix by customers and by items."""
-    n_items = matrix.shape[1]
-    items = _read_only(np.ascontiguousarray(matrix.indices))
-    pointers = _read_only(matrix.indptr.astype(np.int64))
-    values = matrix.data.astype(np.float64, copy=False) if matrix.data.dtype != np.int8 else np.empty(0)
-    values = _read_only(np.ascontiguousarray(values))
-    by_item = np.zeros(n_items + 1, dtype=np.int64)
-    count_columns(items, by_item[1:])
-    np.cumsum(by_item, out=by_item)
-    customers = np.empty(len(items), dtype=np.int32 if matrix.shape[0] <= np.iinfo(np.int32).max else np.int64)
-    values_by_item = np.empty(len(values))
-    transpose(pointers, items, values, by_item[:-1].copy(), customers, values_by_item)
-    by = (_read_only(by_item), _read_only(customers), _read_only(values_by_item))
-    return Purchases(pointers, items, values, *by)
-
-
-def _by_rows(
-    purchases: Purchases,
-    terms: Terms,
-    n_neighbors: int,
-    min_support: int,
-    work: NDArray[np.int64],
-    threads: int,
-) -> csr_matrix:
-    n_items = len(work)
-    most = np.minimum(work, n_neighbors)
-    edges = _ranges_of_work(work + n_items // 64, 8 * threads if threads > 1 else 1)
-    parts: list[Any] = [None] * (len(edges) - 1)
-    binary = len(purchases.values) == 0
-    support = min_support if binary else -np.inf
-
-    def run(tasks: Iterator[int]) -> None:
-        scratch = _scratch(n_items, binary=binary)
-        for task in tasks:
-            start, stop = int(edges[task]), int(edges[task + 1])
-            room = int(most[start:stop].sum())
-            lengths = np.empty(stop - start, dtype=np.int64)
-            columns = np.empty(room, dtype=np.int32)
-            values = np.empty(room)
-            filled = nearest_of_rows(
-                start, stop, purchases, terms, n_neighbors, support, scratch, lengths, columns, values
-            )
-            parts[task] = lengths, columns[:filled], values[:filled]
-
-    _on_threads(run, len(parts), threads)
-    lengths, columns, values = map(np.concatenate, zip(*parts, strict=True))
-    return _csr(lengths, columns, values)
-
-
-def _scratch(n_items: int, *, binary: bool) -> Scratch:
-    return Scratch(
-        common=np.zeros(n_items, dtype=np.int64 if binary else np.float64),
-        stamps=np.full(0 if binary else n_items, -1, dtype=np.int32),
-        touched=np.empty(n_items + 1, dtype=np.int32),
-        found=np.empty(n_items, dtype=np.int32),
-        equal=np.empty(n_items, dtype=np.int32),
-        ranks=np.empty(n_items),
-        ordered=np.empty(n_items),
-    )
-
-
-def _ranges_of_work(work: NDArray[np.int64], parts: int) -> NDArray[np.int64]:
-    """Edges of ranges with about the same work, none of them empty."""
-    done = np.concatenate(([0], np.cumsum(work, dtype=np.float64)))
-    wanted = done[-1] * np.arange(1, parts) / parts
-    inner = np.searchsorted(done, wanted)
-    return np.unique(np.concatenate(([0], inner, [len(work)])))
-
-
-def _on_threads(run: Callable[[Iterator[int]], None], tasks: int, threads: int) -> None:
-    """Call `run` in each thread with the tasks that it takes, one at a time, from a common heap."""
-    heap = iter(range(tasks))
-    lock = threading.Lock()
-
-    def taken() -> Iterator[int]:
-        while True:
-            with lock:
-                task = next(heap, None)
-            if task is None:
-                return
-            yield task
-
-    threads = max(1, min(threads, tasks))
-    if threads == 1:
-        run(taken())
-        return
-    with ThreadPoolExecutor(threads - 1) as pool:
-        others = [pool.submit(run, taken()) for _ in range(threads - 1)]
-        run(taken())
-    for other in others:
-        other.result()
-
-
-def _csr(lengths: NDArray[np.int64], columns: NDArray[Any], values: NDArray[np.float64]) -> csr_matrix:
-    pointers = np.concatenate(([0], np.cumsum(lengths)))
-    wide = pointers[-1] > np.iinfo(np.int32).max
-    index = np.int64 if wide else np.int32
-    n_items = len(lengths)
-    parts = (values, columns.astype(index, copy=False), pointers.astype(index))
-    return csr_matrix(parts, shape=(n_items, n_items))
+    if matrix.data.dtype == np.int8 and is_for_bits(matrix, terms, n_neighbors, threads):
+        return nearest_by_bits(matrix, terms, n_neighbors, min_support, threads)
+    return nearest_by_rows(matrix, terms, n_neighbors, min_support, threads)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from crmkit._numba import kernel
 
-__all__ = ["Terms", "rank", "similarity"]
+__all__ = ["Terms", "rank", "similarity", "similarity_of_rank"]
 
 
 class Terms(NamedTuple):
@@ -26,28 +26,32 @@ class Terms(NamedTuple):
 
 
 @kernel
-def rank(common, owner, other, terms):
+def rank(common, owner, other, squared, a, h, p, r, u, v, g):
     """By what the owner's neighbours are put in order: the similarity, or its square with its sign.
 
     The square of a cosine is one division of whole numbers, so that similarities which are equal are
     equal to the last bit. A square root before the division would tear some of them apart.
+
+    The fields of `Terms` come one by one: a tuple of arrays is copied at each call.
     """
-    common = np.float64(common)
-    if terms.squared:
-        return common * abs(common) / (terms.p[other] * terms.r[owner])
-    return common / _denominator(common, owner, other, terms)
+    if squared:
+        return common * abs(common) / (p[other] * r[owner])
+    return common / (a * common + p[other] * r[owner] + u[other] + v[owner] + h * g[other] * g[owner])
 
 
 @kernel
-def similarity(common, owner, other, terms):
+def similarity(common, owner, other, squared, a, h, p, r, u, v, g):
     """How alike the owner and another item are."""
-    common = np.float64(common)
-    if terms.squared:
-        return common / np.sqrt(terms.p[other] * terms.r[owner])
-    return common / _denominator(common, owner, other, terms)
+    if squared:
+        return common / np.sqrt(p[other] * r[owner])
+    return common / (a * common + p[other] * r[owner] + u[other] + v[owner] + h * g[other] * g[owner])
 
 
 @kernel
-def _denominator(common, owner, other, terms):
-    own = terms.a * common + terms.p[other] * terms.r[owner] + terms.u[other] + terms.v[owner]
-    return own + terms.h * terms.g[other] * terms.g[owner]
+def similarity_of_rank(order, owner, other, squared, p, r):
+    """As `similarity` of whole numbers in common, from the rank, which is positive."""
+    if not squared:
+        return order
+    product = p[other] * r[owner]
+    # The number is far below 2^50: what rounding did to its square, rounding undoes.
+    return np.rint(np.sqrt(order * product)) / np.sqrt(product)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from crmkit._numba import kernel
 
-__all__ = ["count_columns", "transpose", "work_of_columns"]
+__all__ = ["by_count", "count_columns", "transpose", "transpose_places", "work_of_columns"]
 
 
 @kernel
@@ -38,3 +40,34 @@ def work_of_columns(pointers, columns, work):
         others = pointers[row + 1] - pointers[row] - 1
         for entry in range(pointers[row], pointers[row + 1]):
             work[columns[entry]] += others
+
+
+@kernel
+def by_count(counts, order):
+    """Write the numbers of the counts, the largest count first, equal ones ascending."""
+    most = 0
+    for count in counts:
+        most = max(most, count)
+    begins = np.zeros(most + 2, dtype=np.int64)
+    for count in counts:
+        begins[most - count + 1] += 1
+    for count in range(most):
+        begins[count + 1] += begins[count]
+    for number in range(len(counts)):
+        below_most = most - counts[number]
+        order[begins[below_most]] = number
+        begins[below_most] += 1
+
+
+@kernel
+def transpose_places(pointers, columns, place_of, rows, next_free, new_rows):
+    """As `transpose`, with rows numbered by their place in `rows`, and columns by `place_of`.
+
+    Rows that `rows` does not name are left out. `next_free` is by places.
+    """
+    for new_row in range(len(rows)):
+        row = rows[new_row]
+        for entry in range(pointers[row], pointers[row + 1]):
+            place = place_of[columns[entry]]
+            new_rows[next_free[place]] = new_row
+            next_free[place] += 1

@@ -56,6 +56,7 @@ def nearest_of_rows(start, stop, purchases, terms, n_neighbors, min_support, scr
     int
         The number of neighbours of all.
     """
+    squared, a, h, p, r, u, v, g = terms
     filled = 0
     for owner in range(start, stop):
         if len(purchases.values) > 0:
@@ -66,8 +67,9 @@ def nearest_of_rows(start, stop, purchases, terms, n_neighbors, min_support, scr
         scratch.found[:kept].sort()
         for place in range(kept):
             other = scratch.found[place]
+            common = np.float64(scratch.common[other])
             columns[filled + place] = other
-            values[filled + place] = similarity(scratch.common[other], owner, other, terms)
+            values[filled + place] = similarity(common, owner, other, squared, a, h, p, r, u, v, g)
         for place in range(n):
             scratch.common[scratch.touched[place]] = 0
         lengths[owner - start] = kept
@@ -114,14 +116,15 @@ def _add_products(owner, purchases, scratch):
 @kernel
 def _select(owner, n, terms, n_neighbors, min_support, scratch):
     """Put the owner's neighbours among the n touched items into `found`; return their number."""
+    squared, a, h, p, r, u, v, g = terms
     n_found = 0
     n_positive = 0
     for place in range(n):
         other = scratch.touched[place]
-        common = scratch.common[other]
+        common = np.float64(scratch.common[other])
         if other == owner or common < min_support:
             continue
-        order = rank(common, owner, other, terms)
+        order = rank(common, owner, other, squared, a, h, p, r, u, v, g)
         if order > 0.0 or order < 0.0:
             scratch.found[n_found] = other
             scratch.ranks[n_found] = order
@@ -131,7 +134,7 @@ def _select(owner, n, terms, n_neighbors, min_support, scratch):
     zeros = len(terms.p) - 1 - n_found
     kept = min(n_neighbors, n_positive)
     kept += min(max(n_neighbors - n_positive - zeros, 0), n_found - n_positive)
-    if kept == 0 or kept == n_found:
+    if kept in (0, n_found):
         return kept
     scratch.ordered[:n_found] = scratch.ranks[:n_found]
     limit = kth_largest(scratch.ordered, n_found, kept)

@@ -1,0 +1,165 @@
+"""Neighbours from counts of common customers that are added up bit by bit, 512 items at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from crmkit._numba._wide_floats import N_LANES
+from crmkit.recommend._nearest_bits_kernels import BLOCK, MOST_PLANES, Bits, Filter, Layout, offer_block
+from crmkit.recommend._nearest_formula_kernels import Terms
+from crmkit.recommend._nearest_layout_kernels import by_count, count_columns, transpose_places
+from crmkit.recommend._nearest_store_kernels import Store, merge_stores
+from crmkit.recommend._nearest_tasks import by_parts, on_threads, read_only
+
+__all__ = ["is_for_bits", "nearest_by_bits"]
+
+
+# What a unit of work costs, in nanoseconds, measured on one core of an AMD EPYC (Zen 4) on matrices from
+# MovieLens-100k to the shape of MovieLens-20M: a row of bits, what is done once for an item and a block
+# (counts, comparisons, offers), and a pair of items of one customer in `nearest_by_rows`.
+_ROW_NS = 2.5
+_BLOCK_NS = 600.0
+_PAIR_NS = 3.0
+
+# A thread may write to so many bytes, and all together to as many more as the result has.
+_THREAD_BYTES = 64 << 20
+
+# Terms within these ends are neither lost nor infinite where float32 multiplies them.
+_LOWEST, _HIGHEST = 1e-12, 1e12
+
+
+def is_for_bits(matrix: csr_matrix, terms: Terms, n_neighbors: int, threads: int) -> bool:
+    """Return whether `nearest_by_bits` can find the neighbours of binary data, and is the faster way.
+
+    It needs positive terms, and memory for the best of each item in every thread.
+    """
+    n_customers, n_items = matrix.shape
+    factors = (terms.p, terms.r, terms.u, terms.v, terms.g, np.array([terms.h]))
+    if not all(((column == 0) | ((column >= _LOWEST) & (column <= _HIGHEST))).all() for column in factors):
+        return False
+    if abs(terms.a) > _HIGHEST or n_customers >= 1 << 24 or _room(n_customers, n_items, n_neighbors, threads) == 0:
+        return False
+    activity = np.diff(matrix.indptr).astype(np.float64)
+    pairs = float(np.square(activity).sum())
+    sizes = np.sort(np.bincount(matrix.indices, minlength=n_items))[::-1]
+    left = np.cumsum(sizes[::-1], dtype=np.float64)[::-1][::BLOCK]
+    items_left = np.maximum(np.count_nonzero(sizes) - np.arange(0, n_items, BLOCK), 0)
+    return bool(_ROW_NS * left.sum() + _BLOCK_NS * items_left.sum() < _PAIR_NS * pairs)
+
+
+def _room(n_customers: int, n_items: int, n_neighbors: int, threads: int) -> int:
+    """Return how many others of an item a thread may hold, 0 if memory is too small."""
+    allowed = _THREAD_BYTES + 12 * n_items * n_neighbors // threads - 64 * n_customers
+    for room in (2 * n_neighbors, n_neighbors + max(n_neighbors // 4, 8)):
+        if 12 * n_items * room <= allowed:
+            return room
+    return 0
+
+
+def nearest_by_bits(matrix: csr_matrix, terms: Terms, n_neighbors: int, min_support: int, threads: int) -> csr_matrix:
+    """As `crmkit.recommend._nearest.nearest`, for binary data that `is_for_bits` takes."""
+    n_customers, n_items = matrix.shape
+    room = _room(n_customers, n_items, n_neighbors, threads)
+    layout, n_customers = _by_popularity(matrix)
+    coarse = _filter(terms, layout.item_at, min_support)
+    blocks = -(-n_items // BLOCK)
+    threads = max(1, min(threads, blocks))
+    ranks = np.empty((threads, n_items, room))
+    others = np.empty((threads, n_items, room), dtype=np.int32)
+    sizes = np.zeros((threads, n_items), dtype=np.int32)
+    free = iter(range(threads))
+
+    def offer_blocks(tasks: Iterator[int]) -> None:
+        thread = next(free)
+        store = Store(
+            ranks=ranks[thread],
+            others=others[thread],
+            sizes=sizes[thread],
+            limits=np.zeros(n_items),
+            limit_others=np.full(n_items, n_items, dtype=np.int32),
+            spare_ranks=np.empty(room),
+            spare_others=np.empty(room, dtype=np.int32),
+        )
+        bits = _bits(n_customers)
+        for block in tasks:
+            offer_block(block * BLOCK, layout, terms, coarse, store, bits, n_neighbors)
+
+    on_threads(offer_blocks, blocks, threads)
+    edges = [n_items * part // threads for part in range(threads + 1)]
+    parts: list[Any] = [None] * threads
+
+    def merge(tasks: Iterator[int]) -> None:
+        for task in tasks:
+            start, stop = edges[task], edges[task + 1]
+            lengths = np.empty(stop - start, dtype=np.int64)
+            columns = np.empty((stop - start) * n_neighbors, dtype=np.int32)
+            values = np.empty((stop - start) * n_neighbors)
+            out = (lengths, columns, values)
+            filled = merge_stores(start, stop, layout.place_of, ranks, others, sizes, n_neighbors, terms, *out)
+            parts[task] = lengths, columns[:filled], values[:filled]
+
+    on_threads(merge, threads, threads)
+    return by_parts(parts)
+
+
+def _by_popularity(matrix: csr_matrix) -> tuple[Layout, int]:
+    """The layout, and the number of customers who count."""
+    n_customers, n_items = matrix.shape
+    activity = np.diff(matrix.indptr).astype(np.int64)
+    rows = np.empty(n_customers, dtype=np.int32)
+    by_count(activity, rows)
+    # Customers of a single item have no pair.
+    rows = rows[: int((activity > 1).sum())]
+    items = read_only(matrix.indices)
+    sizes = np.zeros(n_items, dtype=np.int64)
+    count_columns(items, sizes)
+    sizes -= np.bincount(items[matrix.indptr[:-1][activity == 1]], minlength=n_items)
+    item_at = np.empty(n_items, dtype=np.int32)
+    by_count(sizes, item_at)
+    place_of = np.empty(n_items, dtype=np.int32)
+    place_of[item_at] = np.arange(n_items, dtype=np.int32)
+    by_item = np.zeros(n_items + 1, dtype=np.int64)
+    np.cumsum(sizes[item_at], out=by_item[1:])
+    customers = np.empty(by_item[-1], dtype=np.int32)
+    pointers = read_only(matrix.indptr.astype(np.int64))
+    transpose_places(pointers, items, place_of, rows, by_item[:-1].copy(), customers)
+    return Layout(read_only(place_of), read_only(item_at), read_only(by_item), read_only(customers)), len(rows)
+
+
+def _filter(terms: Terms, item_at: NDArray[np.int32], min_support: int) -> Filter:
+    """The formula in float32; arrays are padded, as sixteen of their values are read at once."""
+
+    def by_place(values: NDArray[np.float64]) -> NDArray[np.float32]:
+        return read_only(np.pad(values[item_at], (0, N_LANES)).astype(np.float32))
+
+    none = np.zeros(len(item_at))
+    if terms.squared:
+        columns = [np.sqrt(terms.p), np.sqrt(terms.r), none, none, none]
+    else:
+        columns = [terms.p, terms.r, terms.u, terms.v, np.sqrt(terms.h) * terms.g]
+    p, r, u, v, g = map(by_place, columns)
+    symmetric = bool((terms.p == terms.r).all() and (terms.u == terms.v).all())
+    bounds = np.zeros(len(item_at) + N_LANES, dtype=np.float32)
+    return Filter(symmetric, terms.squared, terms.a, float(max(min_support, 1)), p, r, u, v, g, bounds)
+
+
+def _bits(n_customers: int) -> Bits:
+    return Bits(
+        _aligned(n_customers),
+        _aligned(MOST_PLANES),
+        _aligned(MOST_PLANES),
+        _aligned(8),
+        np.zeros(BLOCK, dtype=np.float32),
+    )
+
+
+def _aligned(n: int) -> NDArray[np.uint64]:
+    """An array of shape (n, 8), each row in a cache line of its own."""
+    raw = np.empty(8 * n + 7, dtype=np.uint64)
+    skip = -raw.ctypes.data % 64 // 8
+    return raw[skip : skip + 8 * n].reshape(n, 8)
