@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from scipy.sparse import csr_matrix
 
-from crmkit.recommend import _serving, _serving_kernels
+from crmkit.recommend import _serving, _serving_chosen_kernels, _serving_kernels, _serving_sketch_kernels
 from crmkit.recommend._serving import ItemLists, choose_by_lists, choose_by_scores, score_by_lists
 
 
@@ -138,11 +138,10 @@ def test_plain_python_gives_the_same(monkeypatch):
         return scores, lists, choose_by_scores(scores, histories, 20, **rules)
 
     compiled = everything()
-    for name in [name for name, found in vars(_serving_kernels).items() if hasattr(found, "py_func")]:
-        plain = getattr(_serving_kernels, name).py_func
-        monkeypatch.setattr(_serving_kernels, name, plain)
-        if hasattr(_serving, name):
-            monkeypatch.setattr(_serving, name, plain)
+    for module in (_serving_chosen_kernels, _serving_sketch_kernels, _serving_kernels, _serving):
+        for name, found in vars(module).copy().items():
+            if hasattr(found, "py_func"):
+                monkeypatch.setattr(module, name, found.py_func)
     plain = everything()
     assert plain[0].tobytes() == compiled[0].tobytes()
     for found, expected in zip([*plain[1], plain[2]], [*compiled[1], compiled[2]], strict=True):

@@ -21,11 +21,12 @@ from crmkit.recommend._serving_kernels import (
     choose_from_lists,
     choose_from_scores,
 )
+from crmkit.recommend._serving_sketch_kernels import LARGEST, MOST_ITEMS, Sketch, SketchScratch
 
 __all__ = ["Chosen", "ItemLists", "choose_by_lists", "choose_by_scores", "score_by_lists"]
 
-# Rows that a thread takes at a time.
-_CHUNK = 256
+# Rows that a thread takes at a time, at least and at most.
+_FEWEST, _MOST = 16, 256
 
 
 @dataclass(frozen=True)
@@ -38,16 +39,21 @@ class ItemLists:
     ----------
     lists : Lists
         Rows are items; the items that they speak for go by their places.
+    sketch : Sketch
+        The same in half the bytes, and by target.
     place_of, item_at : ndarray of int32, shape (n_items,)
         The place of each item and the item at each place; the most popular item has place 0.
     """
 
     lists: Lists
+    sketch: Sketch
     place_of: NDArray[np.int32]
     item_at: NDArray[np.int32]
 
     @classmethod
-    def from_csr(cls, by_source: csr_matrix, popularity: NDArray[Any]) -> ItemLists:
+    def from_csr(
+        cls, by_source: csr_matrix, popularity: NDArray[Any], by_target: csr_matrix | None = None
+    ) -> ItemLists:
         """Lay out a similarity.
 
         Parameters
@@ -56,18 +62,52 @@ class ItemLists:
             Row = the item that a customer has, columns = the items that it speaks for.
         popularity : ndarray, shape (n_items,)
             How many customers have each item; it decides about speed only.
+        by_target : scipy.sparse.csr_matrix, default=None
+            The transpose, if it is there already; its arrays are then shared. Indices ascending.
         """
         item_at = np.argsort(-np.asarray(popularity), kind="stable").astype(np.int32)
         place_of = np.empty_like(item_at)
         place_of[item_at] = np.arange(len(item_at), dtype=np.int32)
         values = by_source.data.astype(np.float64)
-        return cls(Lists(by_source.indptr.astype(np.int64), place_of[by_source.indices], values), place_of, item_at)
+        lists = Lists(by_source.indptr.astype(np.int64), place_of[by_source.indices], values)
+        return cls(lists, _sketch(lists, by_source, by_target), place_of, item_at)
 
-    def arrays(self) -> tuple[Lists, NDArray[np.int32], NDArray[np.int32]]:
+    def arrays(self) -> tuple[Lists, Sketch, NDArray[np.int32], NDArray[np.int32]]:
         """Return the arrays as kernels are compiled for: a pickle forgets that they cannot be written."""
-        indptr, places, values = self.lists
-        lists = Lists(_read_only(indptr, np.int64), _read_only(places, np.int32), _read_only(values, np.float64))
-        return lists, _read_only(self.place_of, np.int32), _read_only(self.item_at, np.int32)
+        lists = Lists(
+            _read_only(self.lists.indptr, np.int64),
+            _read_only(self.lists.places, np.int32),
+            _read_only(self.lists.values, np.float64),
+        )
+        sketch = Sketch(
+            _read_only(self.sketch.entries, np.int32),
+            _read_only(self.sketch.sharpest, np.int32),
+            float(self.sketch.unit),
+            float(self.sketch.usual),
+            _read_only(self.sketch.indptr, np.int64),
+            _read_only(self.sketch.sources, np.int32),
+            _read_only(self.sketch.values, np.float64),
+        )
+        return lists, sketch, _read_only(self.place_of, np.int32), _read_only(self.item_at, np.int32)
+
+
+def _sketch(lists: Lists, by_source: csr_matrix, by_target: csr_matrix | None) -> Sketch:
+    n_items = by_source.shape[0]
+    size = np.abs(lists.values).max(initial=0.0)
+    if n_items > MOST_ITEMS or not 0.0 < size < np.inf:
+        none: Any = np.empty(0)
+        return Sketch(none, none, 1.0, 0.0, none, none, none)
+    unit = size / LARGEST
+    # Columns of the one are rows of the other, and ascending.
+    other: Any = by_source.tocsc() if by_target is None else by_target
+    rounded = np.rint(lists.values / unit).astype(np.int32)
+    sharpest = np.zeros(n_items, dtype=np.int32)
+    filled = np.flatnonzero(np.diff(lists.indptr))
+    sharpest[filled] = np.maximum.reduceat(np.abs(rounded), lists.indptr[filled])
+    entries = lists.places + (rounded << 16)
+    lengths = np.diff(other.indptr).astype(np.float64)
+    usual = float(lengths @ lengths / lengths.sum())
+    return Sketch(entries, sharpest, float(unit), usual, other.indptr, other.indices, other.data)
 
 
 def choose_by_lists(
@@ -116,8 +156,8 @@ def choose_by_lists(
     chosen, n_items = _nothing_chosen(len(rows.indptr) - 1, n), len(similarity.item_at)
     arrays = similarity.arrays()
 
-    def choose(start: int, stop: int, sums: NDArray[np.float64], marks: NDArray[np.uint8]) -> None:
-        choose_from_lists(start, stop, rows, *arrays, rules, sums, marks, chosen)
+    def choose(start: int, stop: int, scratch: _Scratch) -> None:
+        choose_from_lists(start, stop, rows, *arrays, rules, scratch.sums, scratch.marks, scratch.sketch, chosen)
 
     if n > 0:
         _run(choose, len(chosen.items), n_items, threads)
@@ -144,8 +184,8 @@ def choose_by_scores(
     chosen, n_items = _nothing_chosen(len(rows.indptr) - 1, n), scores.shape[1]
     scores, places = _read_only(scores, np.float64), _read_only(np.arange(n_items), np.int32)
 
-    def choose(start: int, stop: int, sums: NDArray[np.float64], marks: NDArray[np.uint8]) -> None:
-        choose_from_scores(start, stop, scores, rows, places, rules, sums, marks, chosen)
+    def choose(start: int, stop: int, scratch: _Scratch) -> None:
+        choose_from_scores(start, stop, scores, rows, places, rules, scratch.sums, scratch.marks, chosen)
 
     if n > 0:
         _run(choose, len(chosen.items), n_items, threads)
@@ -156,31 +196,45 @@ def score_by_lists(similarity: ItemLists, histories: csr_matrix, *, threads: int
     """Return the scores of all items for every row, shape (n_rows, n_items), as `choose_by_lists` sums them."""
     rows, n_items = _rows(histories), len(similarity.item_at)
     out = np.empty((len(rows.indptr) - 1, n_items))
-    lists, place_of, _ = similarity.arrays()
+    lists, _, place_of, _ = similarity.arrays()
 
-    def add(start: int, stop: int, sums: NDArray[np.float64], _marks: NDArray[np.uint8]) -> None:
-        add_scores(start, stop, rows, lists, place_of, sums, out)
+    def add(start: int, stop: int, scratch: _Scratch) -> None:
+        add_scores(start, stop, rows, lists, place_of, scratch.sums, out)
 
     _run(add, len(out), n_items, threads)
     return out
 
 
-def _run(
-    function: Callable[[int, int, NDArray[np.float64], NDArray[np.uint8]], None],
-    n: int,
-    n_items: int,
-    threads: int | None,
-) -> None:
+class _Scratch:
+    """What one thread works with."""
+
+    def __init__(self, n_items: int) -> None:
+        size = -(-n_items // 64) * 64
+        self.sums, self.marks = np.zeros(size), np.zeros(size, dtype=np.uint8)
+        if n_items > MOST_ITEMS:
+            size = 0
+        self.sketch = SketchScratch(
+            np.zeros(size, dtype=np.int32),
+            np.empty(size // 64, dtype=np.int32),
+            np.empty(size, dtype=np.int32),
+            np.zeros(size, dtype=np.uint8),
+            np.empty(size),
+            np.empty(size + 1, dtype=np.uint64),
+        )
+
+
+def _run(function: Callable[[int, int, _Scratch], None], n: int, n_items: int, threads: int | None) -> None:
     """Deal chunks of rows to threads as they ask for them: customers with long histories may stand together."""
     chunks = itertools.count()  # next() of it cannot be interrupted
+    workers = n_threads() if threads is None else threads
+    size = min(max(n // (8 * workers), _FEWEST), _MOST)
 
     def work(_start: int, _stop: int) -> None:
-        sums, marks = np.zeros(n_items), np.zeros(n_items, dtype=np.uint8)
-        while (begin := next(chunks) * _CHUNK) < n:
-            function(begin, min(begin + _CHUNK, n), sums, marks)
+        scratch = _Scratch(n_items)
+        while (begin := next(chunks) * size) < n:
+            function(begin, min(begin + size, n), scratch)
 
-    workers = min(n_threads() if threads is None else threads, -(-n // _CHUNK))
-    run_in_ranges(work, workers, threads=workers, minimum=1)
+    run_in_ranges(work, min(workers, -(-n // size)), threads=workers, minimum=1)
 
 
 def _rows(matrix: csr_matrix) -> Rows:

@@ -15,14 +15,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crmkit._numba import kernel
+from crmkit._numba._lines import largest_of_64, prefetch
+from crmkit.recommend._serving_chosen_kernels import is_legal, offer, sort_chosen, strike_out
+from crmkit.recommend._serving_sketch_kernels import choose_by_sketch
 
 __all__ = ["Chosen", "Lists", "Rows", "Rules", "add_scores", "choose_from_lists", "choose_from_scores"]
 
-# Places that are compared with the n-th best score at once.
-BLOCK = 64
-
 # A row that touches fewer than one place in so many is not worth a look at all places.
-FEW = 4
+FEW = 32
+
+# What it takes to score an entry of the chosen anew, in additions that a sketch makes cheaper.
+DEAR = 3.0
+
+# Lists ahead that the processor is asked for, and bytes that come at once.
+AHEAD = 4
+LINE = 64
 
 
 class Rows(NamedTuple):
@@ -67,7 +74,7 @@ class Chosen(NamedTuple):
 
 
 @kernel
-def choose_from_lists(start, stop, rows, lists, place_of, item_at, rules, sums, marks, chosen):
+def choose_from_lists(start, stop, rows, lists, sketch, place_of, item_at, rules, sums, marks, scratch, chosen):
     """Fill the rows of `chosen` with the legal items of the largest scores.
 
     Parameters
@@ -76,34 +83,52 @@ def choose_from_lists(start, stop, rows, lists, place_of, item_at, rules, sums, 
         Range of rows.
     rows : Rows
     lists : Lists
+    sketch : Sketch
     place_of, item_at : ndarray of int32, shape (n_items,)
         The place of each item, and the item at each place.
     rules : Rules
-    sums, marks : ndarray of float64 and of uint8, shape (n_items,)
+    sums, marks : ndarray of float64 and of uint8, shape (n_items,), rounded up to a multiple of 64
         Zeros; they belong to this range alone, and are zeros again at the end.
+    scratch : SketchScratch
+        It belongs to this range alone.
     chosen : Chosen
         Filled with -1, NaN and False. A score is larger than 0, except those of the fallback; ties
         are broken by the lower item.
     """
     for row in range(start, stop):
-        _add_lists(row, rows, lists, sums)
-        _strike_out(row, rows, rules, place_of, sums)
+        work = _count_entries(row, rows, lists)
         if len(rules.candidates_indptr) > 0:
+            _add_lists(row, rows, lists, sums)
+            strike_out(row, rows, rules, place_of, sums)
             size = _choose_candidates(row, rules, place_of, sums, chosen)
             _sort_and_fill(row, size, rows, rules, place_of, sums, marks, chosen)
             sums[:] = 0.0
-        elif FEW * _count_entries(row, rows, lists) > len(sums):
+        elif FEW * work <= len(sums):
+            _choose_for_few(row, rows, lists, place_of, item_at, rules, sums, marks, chosen)
+        elif (
+            work < DEAR * sketch.usual * chosen.items.shape[1]
+            or len(sketch.entries) == 0
+            or not choose_by_sketch(row, work, rows, lists, sketch, place_of, item_at, rules, scratch, chosen)
+        ):
+            _add_lists(row, rows, lists, sums)
+            strike_out(row, rows, rules, place_of, sums)
             size = _choose_anywhere(row, rules, item_at, sums, chosen)
             _sort_and_fill(row, size, rows, rules, place_of, sums, marks, chosen)
             sums[:] = 0.0
-        else:
-            size = _choose_in_lists(row, rows, lists, rules, item_at, sums, chosen)
-            if size < chosen.items.shape[1] and len(rules.order) > 0:
-                _add_lists(row, rows, lists, sums)
-                _sort_and_fill(row, size, rows, rules, place_of, sums, marks, chosen)
-                _clear_lists(row, rows, lists, sums)
-            else:
-                _sort(chosen.scores[row], chosen.items[row], size)
+
+
+@kernel
+def _choose_for_few(row, rows, lists, place_of, item_at, rules, sums, marks, chosen):
+    """Choose for a row that touches few places, without a look at the others."""
+    _add_lists(row, rows, lists, sums)
+    strike_out(row, rows, rules, place_of, sums)
+    size = _choose_in_lists(row, rows, lists, rules, item_at, sums, chosen)
+    if size < chosen.items.shape[1] and len(rules.order) > 0:
+        _add_lists(row, rows, lists, sums)
+        _sort_and_fill(row, size, rows, rules, place_of, sums, marks, chosen)
+        _clear_lists(row, rows, lists, sums)
+    else:
+        sort_chosen(chosen.scores[row], chosen.items[row], size)
 
 
 @kernel
@@ -113,8 +138,8 @@ def choose_from_scores(start, stop, scores, rows, places, rules, sums, marks, ch
     `places` holds 0, 1, 2, ...: here an item's place is its number.
     """
     for row in range(start, stop):
-        sums[:] = scores[row]
-        _strike_out(row, rows, rules, places, sums)
+        sums[: scores.shape[1]] = scores[row]
+        strike_out(row, rows, rules, places, sums)
         if len(rules.candidates_indptr) > 0:
             size = _choose_candidates(row, rules, places, sums, chosen)
         else:
@@ -135,15 +160,26 @@ def add_scores(start, stop, rows, lists, place_of, sums, out):
 
 @kernel
 def _add_lists(row, rows, lists, sums):
+    last = len(rows.items)
     for entry in range(rows.indptr[row], rows.indptr[row + 1]):
+        if entry + AHEAD < last:
+            _ask_for(rows.items[entry + AHEAD], lists)
         item = rows.items[entry]
+        begin, end = np.uint64(lists.indptr[item]), np.uint64(lists.indptr[item + 1])
         if len(rows.weights) == 0:
-            for position in range(lists.indptr[item], lists.indptr[item + 1]):
-                sums[lists.places[position]] += lists.values[position]
+            for position in range(begin, end):
+                sums[np.uint64(lists.places[position])] += lists.values[position]
         else:
             weight = rows.weights[entry]
-            for position in range(lists.indptr[item], lists.indptr[item + 1]):
-                sums[lists.places[position]] += weight * lists.values[position]
+            for position in range(begin, end):
+                sums[np.uint64(lists.places[position])] += weight * lists.values[position]
+
+
+@kernel
+def _ask_for(item, lists):
+    for position in range(lists.indptr[item], lists.indptr[item + 1], LINE // 8):
+        prefetch(lists.places, position)
+        prefetch(lists.values, position)
 
 
 @kernel
@@ -164,36 +200,20 @@ def _count_entries(row, rows, lists):
 
 
 @kernel
-def _strike_out(row, rows, rules, place_of, sums):
-    """Set the sums of what the row must not be given to 0, which is never chosen."""
-    if rules.exclude_seen:
-        for entry in range(rows.indptr[row], rows.indptr[row + 1]):
-            sums[place_of[rows.items[entry]]] = 0.0
-    if len(rules.banned_indptr) > 0:
-        for entry in range(rules.banned_indptr[row], rules.banned_indptr[row + 1]):
-            sums[place_of[rules.banned[entry]]] = 0.0
-
-
-@kernel
 def _choose_anywhere(row, rules, item_at, sums, chosen):
     """Choose among all places; return how many were chosen.
 
-    Positive floats are ordered as their bits are, and comparing integers is what compilers turn
-    into vector instructions.
+    Positive floats are ordered as their bits are, and largest integers are quickly found.
     """
     scores, items = chosen.scores[row], chosen.items[row]
     bits = sums.view(np.int64)
     size = 0
-    for begin in range(0, len(sums), BLOCK):
-        end = min(begin + BLOCK, len(sums))
+    for line in range(0, len(sums), 64):
         bar = _bar(scores, size)
-        found = False
-        for place in range(begin, end):
-            found |= bits[place] >= bar
-        if found:
-            for place in range(begin, end):
-                if bits[place] >= bar and sums[place] > 0.0:
-                    size = _offer(sums[place], item_at[place], rules.legal, scores, items, size)
+        if largest_of_64(bits, line) >= bar:
+            for place in range(line, line + 64):
+                if bits[place] >= bar and sums[place] > 0.0 and is_legal(item_at[place], rules):
+                    size = offer(sums[place], item_at[place], scores, items, size)
     return size
 
 
@@ -208,8 +228,8 @@ def _choose_in_lists(row, rows, lists, rules, item_at, sums, chosen):
         for position in range(lists.indptr[item], lists.indptr[item + 1]):
             place = lists.places[position]
             score = sums[place]
-            if score > 0.0 and score >= lowest:
-                size = _offer(score, item_at[place], rules.legal, scores, items, size)
+            if score > 0.0 and score >= lowest and is_legal(item_at[place], rules):
+                size = offer(score, item_at[place], scores, items, size)
                 if size == len(scores):
                     lowest = scores[0]
             sums[place] = 0.0
@@ -223,8 +243,8 @@ def _choose_candidates(row, rules, place_of, sums, chosen):
     for entry in range(rules.candidates_indptr[row], rules.candidates_indptr[row + 1]):
         item = rules.candidates[entry]
         score = sums[place_of[item]]
-        if score > 0.0:
-            size = _offer(score, item, rules.legal, scores, items, size)
+        if score > 0.0 and is_legal(item, rules):
+            size = offer(score, item, scores, items, size)
     return size
 
 
@@ -235,67 +255,16 @@ def _bar(scores, size):
 
 
 @kernel
-def _offer(score, item, legal, scores, items, size):
-    """Put an item among the chosen if it belongs there; the worst of them stands first, in a heap."""
-    if len(legal) > 0 and legal[item] == 0:
-        return size
-    if size < len(scores):
-        place = size
-        while place > 0:
-            above = (place - 1) // 2
-            if not _is_worse(score, item, scores[above], items[above]):
-                break
-            scores[place], items[place] = scores[above], items[above]
-            place = above
-        scores[place], items[place] = score, item
-        return size + 1
-    if _is_worse(scores[0], items[0], score, item):
-        _sink(score, item, scores, items, size)
-    return size
-
-
-@kernel
-def _is_worse(score, item, other_score, other_item):
-    return score < other_score or (score == other_score and item > other_item)
-
-
-@kernel
-def _sink(score, item, scores, items, size):
-    """Replace the first of a heap."""
-    place = 0
-    while True:
-        below = 2 * place + 1
-        if below >= size:
-            break
-        if below + 1 < size and _is_worse(scores[below + 1], items[below + 1], scores[below], items[below]):
-            below += 1
-        if not _is_worse(scores[below], items[below], score, item):
-            break
-        scores[place], items[place] = scores[below], items[below]
-        place = below
-    scores[place], items[place] = score, item
-
-
-@kernel
-def _sort(scores, items, size):
-    """Turn a heap with the worst first into a list with the best first."""
-    for last in range(size - 1, 0, -1):
-        score, item = scores[last], items[last]
-        scores[last], items[last] = scores[0], items[0]
-        _sink(score, item, scores, items, last)
-
-
-@kernel
 def _sort_and_fill(row, size, rows, rules, place_of, sums, marks, chosen):
     """Order what was chosen, and add from the fallback's order what is legal and has no positive sum."""
     scores, items = chosen.scores[row], chosen.items[row]
-    _sort(scores, items, size)
+    sort_chosen(scores, items, size)
     if size == len(scores) or len(rules.order) == 0:
         return
     wanted = np.uint8(len(rules.candidates_indptr) > 0)
     _mark(row, rows, rules, marks, wanted, np.uint8(2))
     for item in rules.order:
-        if marks[item] == wanted and (len(rules.legal) == 0 or rules.legal[item] != 0):
+        if marks[item] == wanted and is_legal(item, rules):
             score = sums[place_of[item]]
             if not score > 0.0:
                 scores[size], items[size] = score, item
