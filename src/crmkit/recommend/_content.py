@@ -111,7 +111,9 @@ class ContentRecommender(Recommender):
 
     A profile of this kind is Rocchio's, without negative examples (Lops, de Gemmis & Semeraro 2011). On the
     films of MovieLens-100k, described by 19 flags of genres, it gave P@10 .059 and NDCG@10 .065, where the most
-    popular films gave .190 and .218: among items that have been sold, who bought them says far more.
+    popular films gave .190 and .218. On Online Retail, described by the names of products, it gave NDCG@10
+    .084 for items that customers had not bought before, popularity .043 and item cosine .099. Among items that
+    have been sold for a while, who bought them says more.
 
     Examples
     --------
