@@ -113,6 +113,11 @@ def with_columns(matrix: csr_matrix, places: NDArray[np.int64], n_items: int) ->
     return _csr(matrix.data[kept], moved[kept], pointers, (matrix.shape[0], n_items))
 
 
+def columns_taken(matrix: csr_matrix) -> NDArray[np.int64]:
+    """Columns that anybody has an entry in."""
+    return np.flatnonzero(np.bincount(matrix.indices, minlength=matrix.shape[1]))
+
+
 def with_rows(matrix: csr_matrix, places: NDArray[np.int64], n_rows: int) -> csr_matrix:
     """The matrix with row i moved to places[i], the others empty. Places ascend."""
     lengths = np.zeros(n_rows, dtype=np.int64)

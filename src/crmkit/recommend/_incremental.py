@@ -14,7 +14,7 @@ from crmkit._durations import to_microseconds
 from crmkit._frames import lookup_ids
 from crmkit.events import Snapshots, latest_rows
 from crmkit.exceptions import CrmkitWarning, ParameterError
-from crmkit.recommend._histories import Histories, canonical, check_same_items, with_columns, with_rows
+from crmkit.recommend._histories import Histories, canonical, check_same_items, columns_taken, with_columns, with_rows
 from crmkit.recommend._recommender import Recommender, all_or_nothing
 
 #: Smallest share of an interaction that decay leaves, as in `Snapshots.interactions`.
@@ -107,7 +107,7 @@ class IncrementalRecommender(Recommender):
         bought = rows.interactions(interaction, halflife, since=since)  # type: ignore[arg-type]  # fit checked it
         new = canonical(bought, binary=binary)
         check_same_items(rows.log.items, known.items)
-        items = np.union1d(known.items, rows.log.items[np.unique(new.indices)])
+        items = np.union1d(known.items, rows.log.items[columns_taken(new)])
         new = with_columns(new, lookup_ids(rows.log.items, items, "X"), len(items))
         everybody = np.union1d(customers, rows.customer_id)
         old_rows, new_rows = (np.searchsorted(everybody, ids) for ids in (customers, rows.customer_id))
@@ -126,7 +126,7 @@ class IncrementalRecommender(Recommender):
         merged = Histories(matrix, items, everybody, latest)
         self.fitted_on_ = (X.log.fingerprint, (latest.min(), latest.max()))
         # Money that was given back is nothing, and an item that only it was paid for is gone.
-        return merged.of_items(items[np.unique(matrix.indices)])
+        return merged.of_items(items[columns_taken(matrix)])
 
     def _count_events(
         self,

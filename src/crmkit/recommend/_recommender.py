@@ -25,7 +25,14 @@ from crmkit._validation import check_bool, check_int
 from crmkit.events import EventLog, Snapshots, latest_rows
 from crmkit.exceptions import CrmkitWarning, ParameterError
 from crmkit.metrics import ndcg_at_k
-from crmkit.recommend._histories import Histories, canonical, history_of_matrix, history_of_snapshots, with_columns
+from crmkit.recommend._histories import (
+    Histories,
+    canonical,
+    columns_taken,
+    history_of_matrix,
+    history_of_snapshots,
+    with_columns,
+)
 from crmkit.recommend._limits import Limits
 from crmkit.recommend._serving import Chosen, choose_by_scores
 
@@ -136,7 +143,7 @@ class Recommender(BaseEstimator, ABC):
         # Sums of floats then do not depend on the order of X, and are those of a model that grew.
         latest = latest[np.argsort(latest.customer_id, kind="stable")]
         seen = history_of_snapshots(latest, interaction, halflife)
-        bought = np.unique(seen.matrix.indices)
+        bought = columns_taken(seen.matrix)
         if len(bought) == 0:
             raise ParameterError(
                 f"{type(self).__name__} learns from what customers bought, and no row of X has bought an item before "
