@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from crmkit.plotting._cohorts import CohortDisplay
 from crmkit.plotting._fonts import fonts_for, has_glyphs
+from crmkit.plotting._ranking import RankingDisplay
 from crmkit.plotting._retention import RetentionCurveDisplay
 from crmkit.plotting._temporal_split import TemporalSplitDisplay
 from crmkit.plotting._value_concentration import ValueConcentrationDisplay
@@ -26,6 +27,7 @@ __all__ = [
     "FrequencyRecencyDisplay",
     "HeterogeneityDisplay",
     "PurchaseCountDisplay",
+    "RankingDisplay",
     "RetentionCurveDisplay",
     "TemporalSplitDisplay",
     "TrackingDisplay",
