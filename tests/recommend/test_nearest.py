@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from crmkit.recommend import _nearest
+from crmkit.recommend import _nearest, _nearest_by_products
 from crmkit.recommend._nearest import Formula, balanced, nearest
 
 # ------------------------------------------------------------------------------------------ oracle
@@ -66,6 +66,16 @@ def ones(dense):
 def way(request, monkeypatch):
     """The way that `nearest` takes for binary data."""
     monkeypatch.setattr(_nearest, "is_for_bits", lambda *_: request.param == "bits")
+    return request.param
+
+
+@pytest.fixture(params=["products", "rows"])
+def weighted_way(request, monkeypatch):
+    """The way that `nearest` takes for values, where it can take both."""
+    if request.param == "products":
+        monkeypatch.setattr(_nearest_by_products, "_FULL", -1.0)
+    else:
+        monkeypatch.setattr(_nearest, "is_for_products", lambda *_: False)
     return request.param
 
 
@@ -156,7 +166,9 @@ def patterns(draw):
     min_support=st.integers(1, 3),
     threads=st.integers(1, 2),
 )
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # the way is the same for all examples
+@settings(
+    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)  # the way is the same for all examples
 def test_binary(way, make, dense, n_neighbors, min_support, threads):
     formula = make(dense)
     expected = brute_force(dense.tolist(), formula, n_neighbors, min_support)
@@ -183,13 +195,15 @@ WEIGHTED = [
     n_neighbors=st.integers(1, 30),
     low=st.sampled_from([-3, 1]),
     step=st.sampled_from([1.0, 0.1, 1e-7, 1e100]),
+    threads=st.integers(1, 2),
 )
-def test_weighted(make, dense, n_neighbors, low, step):
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_weighted(weighted_way, make, dense, n_neighbors, low, step, threads):
     rng = np.random.default_rng(0)
     dense = dense * rng.integers(low, 4, dense.shape) * step
     formula = make(dense)
     expected = brute_force(dense.tolist(), formula, n_neighbors, -math.inf)
-    assert rows_of(nearest(csr_matrix(dense), formula, n_neighbors, threads=1)) == expected
+    assert rows_of(nearest(csr_matrix(dense), formula, n_neighbors, threads=threads)) == expected
 
 
 # ------------------------------------------------------------------------------------------- cases
@@ -227,11 +241,12 @@ def big(rng, customers=400, items=700, mean=30.0):
 
 @pytest.mark.parametrize("threads", [2, 3])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_same_bits_for_any_number_of_threads(way, threads, weighted):
+@pytest.mark.parametrize("shrinkage", [0.0, 2.0])
+def test_same_bits_for_any_number_of_threads(way, weighted_way, threads, weighted, shrinkage):
     rng = np.random.default_rng(1)
     dense = big(rng)
-    matrix = csr_matrix(dense * rng.normal(size=dense.shape)) if weighted else ones(dense)
-    formula = Formula(p=norms(matrix.toarray()) + 1, r=norms(matrix.toarray()) + 1)
+    matrix = csr_matrix(dense * rng.gamma(2.0, size=dense.shape)) if weighted else ones(dense)
+    formula = Formula(p=norms(matrix.toarray()) + 1, r=norms(matrix.toarray()) + 1, h=shrinkage)
     alone = nearest(matrix, formula, 20, threads=1)
     together = nearest(matrix, formula, 20, threads=threads)
     np.testing.assert_array_equal(together.indptr, alone.indptr)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from crmkit.recommend._nearest_by_bits import is_for_bits, nearest_by_bits
+from crmkit.recommend._nearest_by_products import is_for_products, nearest_by_products
 from crmkit.recommend._nearest_by_rows import nearest_by_rows
 from crmkit.recommend._nearest_formula_kernels import Terms
 from crmkit.recommend._nearest_tasks import read_only
@@ -138,4 +139,6 @@ def nearest(
         return csr_matrix((n_items, n_items))
     if matrix.data.dtype == np.int8 and is_for_bits(matrix, terms, n_neighbors, threads):
         return nearest_by_bits(matrix, terms, n_neighbors, min_support, threads)
+    if matrix.data.dtype != np.int8 and is_for_products(matrix, terms, n_neighbors):
+        return nearest_by_products(matrix, terms, n_neighbors, threads)
     return nearest_by_rows(matrix, terms, n_neighbors, min_support, threads)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +12,8 @@ from crmkit._numba._wide_floats import N_LANES
 from crmkit.recommend._nearest_bits_kernels import BLOCK, MOST_PLANES, Bits, Filter, Layout, offer_block
 from crmkit.recommend._nearest_formula_kernels import Terms
 from crmkit.recommend._nearest_layout_kernels import by_count, count_columns, transpose_places
-from crmkit.recommend._nearest_store_kernels import Store, merge_stores
-from crmkit.recommend._nearest_tasks import by_parts, on_threads, read_only
+from crmkit.recommend._nearest_stores import Stores, room_for
+from crmkit.recommend._nearest_tasks import on_threads, read_only
 
 __all__ = ["is_for_bits", "nearest_by_bits"]
 
@@ -25,9 +24,6 @@ __all__ = ["is_for_bits", "nearest_by_bits"]
 _ROW_NS = 2.5
 _BLOCK_NS = 600.0
 _PAIR_NS = 3.0
-
-# A thread may write to so many bytes, and all together to as many more as the result has.
-_THREAD_BYTES = 64 << 20
 
 # Terms within these ends are neither lost nor infinite where float32 multiplies them.
 _LOWEST, _HIGHEST = 1e-12, 1e12
@@ -42,7 +38,9 @@ def is_for_bits(matrix: csr_matrix, terms: Terms, n_neighbors: int, threads: int
     factors = (terms.p, terms.r, terms.u, terms.v, terms.g, np.array([terms.h]))
     if not all(((column == 0) | ((column >= _LOWEST) & (column <= _HIGHEST))).all() for column in factors):
         return False
-    if abs(terms.a) > _HIGHEST or n_customers >= 1 << 24 or _room(n_customers, n_items, n_neighbors, threads) == 0:
+    if abs(terms.a) > _HIGHEST or n_customers >= 1 << 24:
+        return False
+    if room_for(n_items, n_neighbors, threads, 64 * n_customers) == 0:
         return False
     activity = np.diff(matrix.indptr).astype(np.float64)
     pairs = float(np.square(activity).sum())
@@ -52,59 +50,24 @@ def is_for_bits(matrix: csr_matrix, terms: Terms, n_neighbors: int, threads: int
     return bool(_ROW_NS * left.sum() + _BLOCK_NS * items_left.sum() < _PAIR_NS * pairs)
 
 
-def _room(n_customers: int, n_items: int, n_neighbors: int, threads: int) -> int:
-    """Return how many others of an item a thread may hold, 0 if memory is too small."""
-    allowed = _THREAD_BYTES + 12 * n_items * n_neighbors // threads - 64 * n_customers
-    for room in (2 * n_neighbors, n_neighbors + max(n_neighbors // 4, 8)):
-        if 12 * n_items * room <= allowed:
-            return room
-    return 0
-
-
 def nearest_by_bits(matrix: csr_matrix, terms: Terms, n_neighbors: int, min_support: int, threads: int) -> csr_matrix:
     """As `crmkit.recommend._nearest.nearest`, for binary data that `is_for_bits` takes."""
     n_customers, n_items = matrix.shape
-    room = _room(n_customers, n_items, n_neighbors, threads)
+    room = room_for(n_items, n_neighbors, threads, 64 * n_customers)
     layout, n_customers = _by_popularity(matrix)
     coarse = _filter(terms, layout.item_at, min_support)
     blocks = -(-n_items // BLOCK)
     threads = max(1, min(threads, blocks))
-    ranks = np.empty((threads, n_items, room))
-    others = np.empty((threads, n_items, room), dtype=np.int32)
-    sizes = np.zeros((threads, n_items), dtype=np.int32)
-    free = iter(range(threads))
+    stores = Stores(threads, n_items, room)
 
     def offer_blocks(tasks: Iterator[int]) -> None:
-        thread = next(free)
-        store = Store(
-            ranks=ranks[thread],
-            others=others[thread],
-            sizes=sizes[thread],
-            limits=np.zeros(n_items),
-            limit_others=np.full(n_items, n_items, dtype=np.int32),
-            spare_ranks=np.empty(room),
-            spare_others=np.empty(room, dtype=np.int32),
-        )
+        store = stores.take()
         bits = _bits(n_customers)
         for block in tasks:
             offer_block(block * BLOCK, layout, terms, coarse, store, bits, n_neighbors)
 
     on_threads(offer_blocks, blocks, threads)
-    edges = [n_items * part // threads for part in range(threads + 1)]
-    parts: list[Any] = [None] * threads
-
-    def merge(tasks: Iterator[int]) -> None:
-        for task in tasks:
-            start, stop = edges[task], edges[task + 1]
-            lengths = np.empty(stop - start, dtype=np.int64)
-            columns = np.empty((stop - start) * n_neighbors, dtype=np.int32)
-            values = np.empty((stop - start) * n_neighbors)
-            out = (lengths, columns, values)
-            filled = merge_stores(start, stop, layout.place_of, ranks, others, sizes, n_neighbors, terms, *out)
-            parts[task] = lengths, columns[:filled], values[:filled]
-
-    on_threads(merge, threads, threads)
-    return by_parts(parts)
+    return stores.merged(layout.place_of, terms, n_neighbors)
 
 
 def _by_popularity(matrix: csr_matrix) -> tuple[Layout, int]:

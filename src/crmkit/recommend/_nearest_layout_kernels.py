@@ -6,7 +6,7 @@ import numpy as np
 
 from crmkit._numba import kernel
 
-__all__ = ["by_count", "count_columns", "transpose", "transpose_places", "work_of_columns"]
+__all__ = ["by_count", "count_columns", "transpose", "transpose_places", "transpose_values", "work_of_columns"]
 
 
 @kernel
@@ -71,3 +71,15 @@ def transpose_places(pointers, columns, place_of, rows, next_free, new_rows):
             place = place_of[columns[entry]]
             new_rows[next_free[place]] = new_row
             next_free[place] += 1
+
+
+@kernel
+def transpose_values(pointers, columns, values, place_of, next_free, rows, row_values):
+    """As `transpose`, with columns numbered by `place_of`. `next_free` is by places."""
+    for row in range(len(pointers) - 1):
+        for entry in range(pointers[row], pointers[row + 1]):
+            column = place_of[columns[entry]]
+            place = next_free[column]
+            next_free[column] = place + 1
+            rows[place] = row
+            row_values[place] = values[entry]
