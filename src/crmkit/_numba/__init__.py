@@ -7,8 +7,9 @@ and `kernel`. It stands in a file named ``*_kernels.py``. The room's ``_warm_up.
 
 from __future__ import annotations
 
+from crmkit._numba._arrays import read_only
 from crmkit._numba._policy import kernel, registered_kernels
 from crmkit._numba._threads import n_threads, run_in_ranges
 from crmkit._numba._warm import Warmed, warm
 
-__all__ = ["Warmed", "kernel", "n_threads", "registered_kernels", "run_in_ranges", "warm"]
+__all__ = ["Warmed", "kernel", "n_threads", "read_only", "registered_kernels", "run_in_ranges", "warm"]

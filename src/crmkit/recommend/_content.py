@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from sklearn.preprocessing import normalize
-from sklearn.utils.validation import check_is_fitted
 
-from crmkit._frames import lookup_ids, make_frame
+from crmkit._frames import lookup_ids
 from crmkit._validation import check_int
 from crmkit.events import Snapshots
 from crmkit.exceptions import CrmkitWarning, ParameterError
+from crmkit.recommend._explanation import explanation
 from crmkit.recommend._histories import Histories
 from crmkit.recommend._item_features import NEVER, ItemTable, learn_encoder, read_item_table, unit_vectors
 from crmkit.recommend._limits import Limits
@@ -392,37 +392,11 @@ class ContentRecommender(Recommender):
         row = np.repeat(np.arange(len(rows)), np.diff(matrix.indptr))
         lengths = self._profiles(rows)[1][row]
         contribution = np.divide(matrix.data * similarity, lengths, out=np.zeros(matrix.nnz), where=lengths > 0)
-        if not self._on_snapshots:
-            found = csr_matrix((contribution, matrix.indices.copy(), matrix.indptr.copy()), matrix.shape)
-            found.eliminate_zeros()
-            return found
-        order = np.lexsort((matrix.indices, -contribution, row))
-        order = order[contribution[order] != 0]
-        return make_frame(
-            {
-                "customer_id": X.customer_id[row[order]],
-                "as_of": X.as_of[row[order]],
-                "item": self.items_[matrix.indices[order]],
-                "interaction": matrix.data[order].astype(np.float64),
-                "similarity": similarity[order],
-                "contribution": contribution[order],
-            },
-            X.log.backend,
-        )
+        return explanation(rows, similarity, contribution)
 
     def _similarities(self, place: int) -> NDArray[np.float64]:
         """Cosines of one item with all."""
         return np.asarray((self.item_vectors_ @ self.item_vectors_[[place]].T).toarray(), dtype=np.float64).ravel()
-
-    def _place_of(self, item: Any) -> int:
-        check_is_fitted(self)
-        place = int(lookup_ids([item], self.items_, "item")[0])
-        if place < 0:
-            raise ParameterError(
-                f"item={item!r} is none of the {len(self.items_):,} items that ContentRecommender knows. They are "
-                "listed in items_."
-            )
-        return place
 
 
 def _rows_or_nothing(matrix: csr_matrix, rows: NDArray[np.int64]) -> csr_matrix:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix, issparse
+from scipy.sparse import csr_matrix
 
 from crmkit._frames import lookup_ids
 from crmkit.events import Snapshots
@@ -90,7 +90,7 @@ def canonical(matrix: Any, *, binary: bool) -> csr_matrix:
         Whether the pattern is all that counts: the data become int8 ones.
     """
     # Cells of a COO matrix that are given twice add up on the way to CSR; scipy has no sparse float16.
-    if matrix.dtype == np.float16 or (issparse(matrix) and matrix.format == "coo"):
+    if matrix.dtype == np.float16 or getattr(matrix, "format", "") == "coo":
         matrix = matrix.astype(np.float64)
     matrix = csr_matrix(matrix, copy=False)
     if not _ascending(matrix) or not np.all(matrix.data):

@@ -9,12 +9,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
-from sklearn.utils.validation import check_is_fitted
 
 from crmkit._compat import Interval, StrOptions
-from crmkit._frames import lookup_ids, make_frame
 from crmkit._validation import check_int
-from crmkit.exceptions import ParameterError
+from crmkit.recommend._explanation import explanation
 from crmkit.recommend._histories import Histories
 from crmkit.recommend._incremental import IncrementalRecommender
 from crmkit.recommend._limits import Limits
@@ -51,7 +49,7 @@ class ItemNeighbourRecommender(IncrementalRecommender):
         other = lists.T.tocsr()
         other.sort_indices()
         self.similarity_, by_source = (lists, other) if self.keep == "target" else (other, lists)
-        self._lists = ItemLists.from_csr(by_source, self.popularity_)
+        self._lists = ItemLists.from_csr(by_source, self.popularity_, by_target=self.similarity_)
 
     def _scores(self, rows: Histories) -> NDArray[np.float64]:
         return score_by_lists(self._lists, rows.matrix, threads=self._threads())
@@ -127,34 +125,4 @@ class ItemNeighbourRecommender(IncrementalRecommender):
         matrix = rows.matrix
         similarity = similar[matrix.indices]
         contribution = matrix.data * similarity
-        if not self._on_snapshots:
-            found = csr_matrix((contribution, matrix.indices.copy(), matrix.indptr.copy()), matrix.shape)
-            found.eliminate_zeros()
-            return found
-        row = np.repeat(np.arange(len(rows)), np.diff(matrix.indptr))
-        order = np.lexsort((matrix.indices, -contribution, row))
-        order = order[contribution[order] != 0]
-        return make_frame(
-            {
-                "customer_id": X.customer_id[row[order]],
-                "as_of": X.as_of[row[order]],
-                "item": self.items_[matrix.indices[order]],
-                "interaction": matrix.data[order].astype(np.float64),
-                "similarity": similarity[order],
-                "contribution": contribution[order],
-            },
-            X.log.backend,
-        )
-
-    def _place_of(self, item: Any) -> int:
-        check_is_fitted(self)
-        try:
-            place = int(lookup_ids([item], self.items_, "item")[0])
-        except ParameterError:  # nothing that could be an id
-            place = -1
-        if place < 0:
-            raise ParameterError(
-                f"item={item!r} is none of the {len(self.items_):,} items that {type(self).__name__} knows. They are "
-                "listed in items_."
-            )
-        return place
+        return explanation(rows, similarity, contribution)

@@ -294,6 +294,19 @@ class Recommender(BaseEstimator, ABC):
         self._refuse_unknown(np.unique(matrix.indices[places[matrix.indices] < 0]), columns, name)
         return with_columns(matrix, places, len(self.items_))
 
+    def _place_of(self, item: Any) -> int:
+        check_is_fitted(self)
+        try:
+            place = int(lookup_ids([item], self.items_, "item")[0])
+        except ParameterError:  # nothing that could be an id
+            place = -1
+        if place < 0:
+            raise ParameterError(
+                f"item={item!r} is none of the {len(self.items_):,} items that {type(self).__name__} knows. They are "
+                "listed in items_."
+            )
+        return place
+
     def _refuse_unknown(self, unknown: NDArray[Any], ids: Any, name: str) -> None:
         if len(unknown):
             first = np.asarray(ids, dtype=object).ravel()[unknown[0]]

@@ -13,7 +13,7 @@ from scipy.sparse import csr_matrix
 from crmkit._compat import Interval, StrOptions
 from crmkit._durations import TIME_UNITS, to_microseconds
 from crmkit._frames import lookup_ids
-from crmkit._numba import run_in_ranges
+from crmkit._numba import read_only, run_in_ranges
 from crmkit.events import Snapshots
 from crmkit.exceptions import ParameterError
 from crmkit.recommend._histories import Histories
@@ -249,20 +249,20 @@ class RepeatPurchaseRecommender(Recommender):
         """The purchases of each cell of rows × items."""
         codes = X.log._store.item.codes  # type: ignore[union-attr]  # a log without items has no such matrix
         events = Events(
-            _frozen(X.log._store.time, np.int64),
-            _frozen(X.log.roles(), np.int8),
-            _frozen(codes, np.int32),
-            _frozen(lookup_ids(X.log.items, self.items_, "X"), np.int64),
+            read_only(X.log._store.time, np.int64),
+            read_only(X.log.roles(), np.int8),
+            read_only(codes, np.int32),
+            read_only(lookup_ids(X.log.items, self.items_, "X"), np.int64),
         )
         pace = 0.0 if self.halflife is None else float(np.log(2.0)) / to_microseconds(self.halflife, "halflife")
         length = 1 if self.collapse is None else TIME_UNITS[self.collapse]
         shared = (
-            _frozen(X.start, np.int64),
-            _frozen(X.stop, np.int64),
-            _frozen(X.as_of_us, np.int64),
+            read_only(X.start, np.int64),
+            read_only(X.stop, np.int64),
+            read_only(X.as_of_us, np.int64),
             events,
-            _frozen(matrix.indptr, np.int64),
-            _frozen(matrix.indices, np.int32),
+            read_only(matrix.indptr, np.int64),
+            read_only(matrix.indices, np.int32),
         )
         past = Past(*(np.zeros(matrix.nnz) for _ in Past._fields))
 
@@ -272,10 +272,3 @@ class RepeatPurchaseRecommender(Recommender):
         run_in_ranges(read, len(X), threads=self._threads(), minimum=_FEW_ROWS)
         day = TIME_UNITS["D"]
         return _Habits(past.times, past.weight, past.repeats, past.first / day, past.last / day, pace * day)
-
-
-def _frozen(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
-    """A contiguous view that nobody writes to: kernels are then compiled for one sort of array only."""
-    view = np.ascontiguousarray(array, dtype=dtype).view()
-    view.setflags(write=False)
-    return view

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from crmkit._numba import n_threads, run_in_ranges
+from crmkit._numba import n_threads, read_only, run_in_ranges
 from crmkit.recommend._serving_kernels import (
     Chosen,
     Lists,
@@ -75,20 +75,20 @@ class ItemLists:
     def arrays(self) -> tuple[Lists, Sketch, NDArray[np.int32], NDArray[np.int32]]:
         """Return the arrays as kernels are compiled for: a pickle forgets that they cannot be written."""
         lists = Lists(
-            _read_only(self.lists.indptr, np.int64),
-            _read_only(self.lists.places, np.int32),
-            _read_only(self.lists.values, np.float64),
+            read_only(self.lists.indptr, np.int64),
+            read_only(self.lists.places, np.int32),
+            read_only(self.lists.values, np.float64),
         )
         sketch = Sketch(
-            _read_only(self.sketch.entries, np.int32),
-            _read_only(self.sketch.sharpest, np.int32),
+            read_only(self.sketch.entries, np.int32),
+            read_only(self.sketch.sharpest, np.int32),
             float(self.sketch.unit),
             float(self.sketch.usual),
-            _read_only(self.sketch.indptr, np.int64),
-            _read_only(self.sketch.sources, np.int32),
-            _read_only(self.sketch.values, np.float64),
+            read_only(self.sketch.indptr, np.int64),
+            read_only(self.sketch.sources, np.int32),
+            read_only(self.sketch.values, np.float64),
         )
-        return lists, sketch, _read_only(self.place_of, np.int32), _read_only(self.item_at, np.int32)
+        return lists, sketch, read_only(self.place_of, np.int32), read_only(self.item_at, np.int32)
 
 
 def _sketch(lists: Lists, by_source: csr_matrix, by_target: csr_matrix | None) -> Sketch:
@@ -182,7 +182,7 @@ def choose_by_scores(
     """
     rows, rules = _rows(histories), _rules(exclude_seen, order, legal, banned, candidates)
     chosen, n_items = _nothing_chosen(len(rows.indptr) - 1, n), scores.shape[1]
-    scores, places = _read_only(scores, np.float64), _read_only(np.arange(n_items), np.int32)
+    scores, places = read_only(scores, np.float64), read_only(np.arange(n_items), np.int32)
 
     def choose(start: int, stop: int, scratch: _Scratch) -> None:
         choose_from_scores(start, stop, scores, rows, places, rules, scratch.sums, scratch.marks, chosen)
@@ -239,9 +239,7 @@ def _run(function: Callable[[int, int, _Scratch], None], n: int, n_items: int, t
 
 def _rows(matrix: csr_matrix) -> Rows:
     weights = np.empty(0) if matrix.data.dtype.itemsize == 1 else matrix.data
-    return Rows(
-        _read_only(matrix.indptr, np.int64), _read_only(matrix.indices, np.int32), _read_only(weights, np.float64)
-    )
+    return Rows(read_only(matrix.indptr, np.int64), read_only(matrix.indices, np.int32), read_only(weights, np.float64))
 
 
 def _rules(
@@ -254,12 +252,12 @@ def _rules(
     none = np.empty(0)
     return Rules(
         bool(exclude_seen),
-        _read_only(none if legal is None else legal, np.uint8),
-        _read_only(none if banned is None else banned.indptr, np.int64),
-        _read_only(none if banned is None else banned.indices, np.int32),
-        _read_only(none if candidates is None else candidates.indptr, np.int64),
-        _read_only(none if candidates is None else candidates.indices, np.int32),
-        _read_only(none if order is None else order, np.int32),
+        read_only(none if legal is None else legal, np.uint8),
+        read_only(none if banned is None else banned.indptr, np.int64),
+        read_only(none if banned is None else banned.indices, np.int32),
+        read_only(none if candidates is None else candidates.indptr, np.int64),
+        read_only(none if candidates is None else candidates.indices, np.int32),
+        read_only(none if order is None else order, np.int32),
     )
 
 
@@ -267,10 +265,3 @@ def _nothing_chosen(n_rows: int, n: int) -> Chosen:
     return Chosen(
         np.full((n_rows, n), -1, dtype=np.int32), np.full((n_rows, n), np.nan), np.zeros((n_rows, n), dtype=np.bool_)
     )
-
-
-def _read_only(array: Any, dtype: Any) -> NDArray[Any]:
-    """A contiguous view that nobody writes to: kernels are then compiled for one sort of array only."""
-    view = np.ascontiguousarray(array, dtype=dtype).view()
-    view.setflags(write=False)
-    return view

@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 
 from crmkit._compat import Interval, StrOptions
 from crmkit._frames import lookup_ids, make_frame
-from crmkit._numba import run_in_ranges
+from crmkit._numba import read_only, run_in_ranges
 from crmkit._validation import check_int
 from crmkit.exceptions import ParameterError
 from crmkit.recommend._histories import Histories, canonical
@@ -208,7 +208,7 @@ class UserCosineRecommender(IncrementalRecommender):
     def _scores(self, rows: Histories) -> NDArray[np.float64]:
         nearest = self._nearest(rows, min(self.n_neighbors, len(self.customers_)))
         out = np.zeros((len(rows), len(self.items_)))
-        nearest = Nearest(_frozen(nearest.customers, np.int32), _frozen(nearest.similarities, np.float64))
+        nearest = Nearest(read_only(nearest.customers, np.int32), read_only(nearest.similarities, np.float64))
         arguments = (nearest, _arrays(self._known.matrix), out)
         run_in_ranges(add_histories, len(rows), *arguments, threads=self._threads(), minimum=_FEW_ROWS)
         return out
@@ -220,10 +220,10 @@ class UserCosineRecommender(IncrementalRecommender):
         if rows.customers is not None:
             itself = lookup_ids(rows.customers, self.customers_, "X")
         shared = (
-            Rows(*_arrays(compared), _frozen(squares, np.float64), _frozen(scales, np.float64)),
-            Known(*_arrays(self._by_item), _frozen(self._squares, np.float64), _frozen(self._scales, np.float64)),
+            Rows(*_arrays(compared), read_only(squares, np.float64), read_only(scales, np.float64)),
+            Known(*_arrays(self._by_item), read_only(self._squares, np.float64), read_only(self._scales, np.float64)),
             float(self.shrinkage),
-            _frozen(itself, np.int64),
+            read_only(itself, np.int64),
             _arrays(rows.matrix),
             _arrays(self._known.matrix),
         )
@@ -261,11 +261,4 @@ def _tamed(matrix: csr_matrix) -> tuple[csr_matrix, NDArray[np.float64], NDArray
 def _arrays(matrix: Any) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Pointers, indices and values of a sparse matrix as kernels take them; ones of one byte are left out."""
     values = np.empty(0) if matrix.data.dtype == np.int8 else matrix.data
-    return _frozen(matrix.indptr, np.int64), _frozen(matrix.indices, np.int32), _frozen(values, np.float64)
-
-
-def _frozen(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
-    """A contiguous view that nobody writes to: kernels are then compiled for one sort of array only."""
-    view = np.ascontiguousarray(array, dtype=dtype).view()
-    view.setflags(write=False)
-    return view
+    return read_only(matrix.indptr, np.int64), read_only(matrix.indices, np.int32), read_only(values, np.float64)
