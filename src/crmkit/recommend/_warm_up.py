@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from crmkit.events import EventLog
 from crmkit.recommend._item_cosine import ItemCosineRecommender
+from crmkit.recommend._nearest import Formula, nearest
 from crmkit.recommend._popularity import PopularityRecommender
 from crmkit.recommend._repeat_purchase import RepeatPurchaseRecommender
 from crmkit.recommend._user_cosine import UserCosineRecommender
@@ -29,3 +31,9 @@ def warm_up() -> None:
             model.recommend(X, n=3, candidates=model.items_[:4])
     PopularityRecommender().fit(X).recommend(X, n=3)
     RepeatPurchaseRecommender(timing="rate").fit(X).recommend(X, n=3)
+    # Which way neighbours are found depends on how full the matrix is.
+    full = np.ones((64, 40), dtype=np.int8)
+    for pattern in (full, np.eye(64, 40, dtype=np.int8) + np.eye(64, 40, 1, dtype=np.int8)):
+        for values in (pattern, pattern.astype(float), pattern / 10):
+            for squared in (True, False):
+                nearest(csr_matrix(values), Formula(p=10.0, r=10.0, squared=squared), 2, threads=1)
