@@ -61,7 +61,7 @@ class UserCosineRecommender(IncrementalRecommender):
 
     Attributes
     ----------
-    customers_ : ndarray, shape (n_rows_used_,)
+    customers_ : ndarray, shape (n_customers,)
         Ids of the customers learnt from, sorted; row numbers after a fit on a matrix.
     items_ : ndarray, shape (n_items,)
         Sorted ids; column numbers after a fit on a matrix.
@@ -185,7 +185,7 @@ class UserCosineRecommender(IncrementalRecommender):
         frame, or (customers, similarities)
             For snapshots a frame with the columns ``customer_id``, ``as_of``, ``rank`` (from 1),
             ``neighbour`` and ``similarity``, a line for each neighbour. For a matrix two arrays of shape
-            (n_rows, min(n, n_rows_used_)): rows of the matrix of `fit`, -1 where nobody else has an item of
+            (n_rows, min(n, n_customers)): rows of the matrix of `fit`, -1 where nobody else has an item of
             the row, and similarities, NaN there.
         """
         rows = self._read(X)

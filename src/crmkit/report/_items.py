@@ -114,7 +114,7 @@ def _picture(context: Context, test: ItemTest) -> str:
         axes.set_title(pen.label("items.picture", k=K))
         axes.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
         axes.margins(x=0.1)
-        axes.legend(loc="lower right")
+        axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, borderaxespad=0.1)
         only_vertical(axes)
 
     source = pen.draw(paint, height=2.4)
