@@ -30,6 +30,9 @@ class Histories:
     as_of : ndarray of datetime64[us], shape (n,), or None
     rows : Snapshots or None
         The rows themselves, for recommenders that read times from the log.
+    purchases : csr_matrix or None
+        Ones for what rows have bought, where `matrix` does not tell: what cost nothing is in no matrix of
+        money.
     """
 
     matrix: csr_matrix
@@ -37,6 +40,7 @@ class Histories:
     customers: NDArray[Any] | None = None
     as_of: NDArray[np.datetime64] | None = None
     rows: Snapshots | None = None
+    purchases: csr_matrix | None = None
 
     def __len__(self) -> int:
         return int(self.matrix.shape[0])
@@ -44,7 +48,9 @@ class Histories:
     def take(self, key: Any) -> Histories:
         """Some rows."""
         cut = {
-            name: values[key] for name in ("customers", "as_of", "rows") if (values := getattr(self, name)) is not None
+            name: values[key]
+            for name in ("customers", "as_of", "rows", "purchases")
+            if (values := getattr(self, name)) is not None
         }
         return replace(self, matrix=self.matrix[key], **cut)
 
@@ -54,7 +60,9 @@ class Histories:
             return self
         check_same_items(self.items, items)
         places = lookup_ids(self.items, items, "X")
-        return replace(self, matrix=with_columns(self.matrix, places, len(items)), items=items)
+        matrix = with_columns(self.matrix, places, len(items))
+        bought = None if self.purchases is None else with_columns(self.purchases, places, len(items))
+        return replace(self, matrix=matrix, items=items, purchases=bought)
 
 
 def check_same_items(items: NDArray[Any], known: NDArray[Any]) -> None:
@@ -77,7 +85,8 @@ def history_of_snapshots(X: Snapshots, interaction: str, halflife: Any) -> Histo
     """Histories of snapshots, over the whole catalogue of their log."""
     matrix = X.interactions(interaction, halflife)  # type: ignore[arg-type]  # the estimator checked it
     matrix = canonical(matrix, binary=interaction == "binary" and halflife is None)
-    return Histories(matrix, X.log.items, X.customer_id, X.as_of, X)
+    purchases = canonical(X.interactions("binary"), binary=True) if interaction == "value" else None
+    return Histories(matrix, X.log.items, X.customer_id, X.as_of, X, purchases)
 
 
 def canonical(matrix: Any, *, binary: bool) -> csr_matrix:

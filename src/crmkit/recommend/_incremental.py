@@ -33,6 +33,8 @@ class IncrementalRecommender(Recommender):
             Of snapshots each customer's latest row: the events since that customer's last as_of join
             those that the model remembers, and new customers and items are added. So the log may be one
             to which new events were appended, or hold these alone. The rows of a matrix are new customers.
+            For money pass rows of all who have events, ``log.snapshot(min_events=0, customers=log.customers)``:
+            a refund alone is no purchase.
         y : object, default=None
             Ignored.
 
@@ -83,7 +85,7 @@ class IncrementalRecommender(Recommender):
         known.has_canonical_format = True
         if seen.rows is not None:
             self._n_events = seen.rows.stop - seen.rows.start
-        self._known = replace(seen, matrix=known, rows=None)
+        self._known = replace(seen, matrix=known, rows=None, purchases=None)
         self._learnt_by = self._reading()
         super()._adopt(seen)
 

@@ -250,6 +250,8 @@ class Recommender(BaseEstimator, ABC):
         exclude_seen = self.exclude_seen if exclude_seen is None else check_bool("exclude_seen", exclude_seen, owner)
         n_items = len(self.items_)
         limits = replace(self._available(rows, named=candidates is not None), exclude_seen=exclude_seen)
+        if exclude_seen:
+            limits = limits.without(rows.purchases, n_items)
         limits = limits.only(self._places_of(candidates, "candidates", len(rows)), n_items)
         limits = limits.without(self._places_of(exclude, "exclude", len(rows)), n_items)
         return self._best(rows, min(n, n_items), limits)
@@ -390,7 +392,7 @@ class Recommender(BaseEstimator, ABC):
         places = lookup_ids(self.items_, columns, "y")
         if exclude_seen:
             # Nobody can recommend what the row has seen.
-            seen = with_columns(rows.matrix, places, len(columns))
+            seen = with_columns(rows.matrix if rows.purchases is None else rows.purchases, places, len(columns))
             taken = canonical(taken - taken.multiply(seen.astype(bool)), binary=True)
         # What the model knows and y does not is a miss, yet not an empty place.
         places = np.where(places >= 0, places, len(columns) + np.arange(len(places)))
