@@ -62,6 +62,7 @@ def at_least(one: NDArray[np.float32], other: NDArray[np.float32]) -> int:
 
 def first_bit(bits: int) -> int:
     """Return the number of the lowest bit of a positive number below 2^63."""
+    bits = int(bits)  # numpy's numbers do not have its method in all versions
     return (bits & -bits).bit_length() - 1
 
 

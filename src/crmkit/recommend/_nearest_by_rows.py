@@ -29,7 +29,7 @@ def nearest_by_rows(matrix: csr_matrix, terms: Terms, n_neighbors: int, min_supp
     support = float(min_support) if binary else -np.inf
 
     def run(tasks: Iterator[int]) -> None:
-        scratch = _scratch(n_items, binary=binary)
+        scratch = _scratch(n_items, purchases.customers.dtype if binary else np.dtype(np.float64))
         for task in tasks:
             start, stop = int(edges[task]), int(edges[task + 1])
             room = int(most[start:stop].sum())
@@ -45,15 +45,17 @@ def nearest_by_rows(matrix: csr_matrix, terms: Terms, n_neighbors: int, min_supp
     return by_parts(parts)
 
 
-def _scratch(n_items: int, *, binary: bool) -> Scratch:
+def _scratch(n_items: int, common: np.dtype) -> Scratch:
     return Scratch(
-        common=np.zeros(n_items, dtype=np.int64 if binary else np.float64),
-        stamps=np.full(0 if binary else n_items, -1, dtype=np.int32),
+        common=np.zeros(n_items, dtype=common),
+        stamps=np.full(n_items if common.kind == "f" else 0, -1, dtype=np.int32),
         touched=np.empty(n_items + 1, dtype=np.int32),
         found=np.empty(n_items, dtype=np.int32),
         equal=np.empty(n_items, dtype=np.int32),
         ranks=np.empty(n_items),
         ordered=np.empty(n_items),
+        words=np.zeros((n_items >> 5) + 1, dtype=np.int64),
+        groups=np.zeros((n_items >> 10) + 1, dtype=np.int64),
     )
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from crmkit._numba import kernel
 from crmkit.recommend._nearest_formula_kernels import rank, similarity
-from crmkit.recommend._nearest_selection_kernels import kth_largest
+from crmkit.recommend._nearest_selection_kernels import kth_largest, sort_items
 
 __all__ = ["Purchases", "Scratch", "nearest_of_rows"]
 
@@ -28,16 +28,18 @@ class Purchases(NamedTuple):
 class Scratch(NamedTuple):
     """What one thread writes to: an entry per item each, one more in `touched`.
 
-    `common` is 0 before and after; `stamps` starts with -1.
+    `common` is 0 before and after; `stamps` starts with -1. `words` and `groups` are of `sort_items`.
     """
 
-    common: NDArray[np.int64]
+    common: NDArray[np.int32]
     stamps: NDArray[np.int32]
     touched: NDArray[np.int32]
     found: NDArray[np.int32]
     equal: NDArray[np.int32]
     ranks: NDArray[np.float64]
     ordered: NDArray[np.float64]
+    words: NDArray[np.int64]
+    groups: NDArray[np.int64]
 
 
 @kernel
@@ -64,7 +66,7 @@ def nearest_of_rows(start, stop, purchases, terms, n_neighbors, min_support, scr
         else:
             n = _count_customers(owner, purchases, scratch)
         kept = _select(owner, n, terms, n_neighbors, min_support, scratch)
-        scratch.found[:kept].sort()
+        sort_items(scratch.found, kept, scratch.words, scratch.groups)
         for place in range(kept):
             other = scratch.found[place]
             common = np.float64(scratch.common[other])

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from crmkit._numba import kernel
 from crmkit.recommend._nearest_formula_kernels import similarity_of_rank
-from crmkit.recommend._nearest_selection_kernels import kth_largest
+from crmkit.recommend._nearest_selection_kernels import kth_largest, sort_items
 
 __all__ = ["Store", "empty_heap", "keep_best", "merge_stores", "offer"]
 
@@ -109,6 +109,9 @@ def merge_stores(start, stop, place_of, ranks, others, sizes, n_neighbors, terms
     all_others = np.empty(room, dtype=others.dtype)
     spare_ranks = np.empty(room)
     spare_others = np.empty(room, dtype=others.dtype)
+    entry_of = np.empty(len(place_of), dtype=np.int32)
+    words = np.zeros((len(place_of) >> 5) + 1, dtype=np.int64)
+    groups = np.zeros((len(place_of) >> 10) + 1, dtype=np.int64)
     filled = 0
     for owner in range(start, stop):
         place = place_of[owner]
@@ -121,11 +124,14 @@ def merge_stores(start, stop, place_of, ranks, others, sizes, n_neighbors, terms
         if n > n_neighbors:
             keep_best(all_ranks, all_others, n, n_neighbors, spare_ranks, spare_others)
             n = n_neighbors
-        ascending = np.argsort(all_others[:n])
-        for entry in ascending:
+        for entry in range(n):
+            entry_of[all_others[entry]] = entry
+        sort_items(all_others, n, words, groups)
+        for entry in range(n):
             other = all_others[entry]
+            order = all_ranks[entry_of[other]]
             columns[filled] = other
-            values[filled] = similarity_of_rank(all_ranks[entry], owner, other, terms.squared, terms.p, terms.r)
+            values[filled] = similarity_of_rank(order, owner, other, terms.squared, terms.p, terms.r)
             filled += 1
         lengths[owner - start] = n
     return filled
