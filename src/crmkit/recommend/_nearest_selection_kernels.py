@@ -55,11 +55,11 @@ def sort_items(items, n, words, groups):
         filled_words = groups[group]
         groups[group] = 0
         while filled_words != 0:
-            word = (group << 5) | first_bit(filled_words)
+            full = (group << 5) | first_bit(filled_words)
             filled_words &= filled_words - 1
-            bits = words[word]
-            words[word] = 0
+            bits = words[full]
+            words[full] = 0
             while bits != 0:
-                items[filled] = (word << 5) | first_bit(bits)
+                items[filled] = (full << 5) | first_bit(bits)
                 bits &= bits - 1
                 filled += 1
