@@ -385,7 +385,7 @@ def test_customers_that_the_model_has_never_seen(frame):
 
 def test_customers_without_purchases_get_the_fallback(frame):
     log = log_of(frame)
-    keys = pd.DataFrame({"who": [5, 777], "on": ["2023-12-01", DATE]})
+    keys = pd.DataFrame({"who": [778, 777], "on": [DATE, DATE]})
     nobody = log.snapshots_at(keys, customer="who", as_of="on")
     model = ItemCosineRecommender().fit(log.snapshot(DATE))
     found = model.recommend(nobody, 4)
@@ -394,6 +394,24 @@ def test_customers_without_purchases_get_the_fallback(frame):
     assert found["is_fallback"].all()
     assert (found["score"] == 0).all()
     assert len(clone(model).set_params(fallback=None).fit(log.snapshot(DATE)).recommend(nobody)) == 0
+
+
+def test_a_model_fitted_later_keeps_its_items_from_earlier_rows():
+    sales = [(1, "01-01", 10), (1, "01-01", 20), (2, "01-01", 10), (2, "01-02", 20), (2, "01-10", 30), (3, "01-11", 30)]
+    frame = pd.DataFrame([(who, f"2024-{day}", item) for who, day, item in sales], columns=["who", "on", "what"])
+    log = EventLog.from_frame(frame, customer="who", time="on", item="what")
+    keys = pd.DataFrame({"who": [1, 1, 1], "on": ["2023-12-01", "2024-01-10", "2024-01-11"]})
+    rows = log.snapshots_at(keys, customer="who", as_of="on")
+    parts = ItemCosineRecommender().fit(log.snapshot("2024-01-06"))
+    for model in (
+        ItemCosineRecommender().fit(log.snapshot("2024-01-12")),
+        parts.partial_fit(log.snapshot("2024-01-12")),
+    ):
+        found = model.recommend(rows, 3, exclude_seen=False)
+        listed = [found["item"][found["as_of"] == on].tolist() for on in rows.as_of]
+        assert [sorted(items) for items in listed] == [[], [10, 20], [10, 20, 30]]
+        # Whoever names an item says that it was there.
+        assert model.recommend(rows, 3, candidates=[30])["item"].tolist() == [30] * 3
 
 
 def test_items_that_the_model_does_not_know_are_passed_over(frame):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -15,13 +16,9 @@ from crmkit._validation import check_int
 from crmkit.events import Snapshots
 from crmkit.exceptions import CrmkitWarning, ParameterError
 from crmkit.recommend._explanation import explanation
-from crmkit.recommend._histories import Histories
-from crmkit.recommend._item_features import NEVER, ItemTable, learn_encoder, read_item_table, unit_vectors
-from crmkit.recommend._limits import Limits
+from crmkit.recommend._histories import NEVER, Histories
+from crmkit.recommend._item_features import ItemTable, learn_encoder, read_item_table, unit_vectors
 from crmkit.recommend._recommender import Recommender
-
-#: Since ever: what was sold exists.
-_ALWAYS = np.iinfo(np.int64).min
 
 #: From this share of cells on a dense product is quicker than a sparse one; and, of 128 features, three times as
 #: quick by this many columns at a time, which stay in the cache.
@@ -223,16 +220,15 @@ class ContentRecommender(Recommender):
                 stacklevel=2,
             )
         items, places = self._catalogue(table, seen.items)
-        sold = np.isin(items, seen.items)
-        since, known = self._since_when(table, places, sold, X)
+        seen = seen.of_items(items)
+        since, known = self._since_when(table, places, seen, X)
         self.encoder_ = learn_encoder(table, known)
         described = unit_vectors(table, self.encoder_)
         rows = np.full(len(items), -1)
         rows[places[places >= 0]] = np.flatnonzero(places >= 0)
         self.item_vectors_ = _rows_or_nothing(described, rows)
-        self._since = since
         self._targets = _tiles(self.item_vectors_.T.tocsr())
-        self._adopt(seen.of_items(items))
+        self._adopt(replace(seen, since=since))
         return self
 
     def _learn(self, seen: Histories) -> None:
@@ -264,17 +260,17 @@ class ContentRecommender(Recommender):
         return items, lookup_ids(table.ids, items, "item")
 
     def _since_when(
-        self, table: ItemTable, places: NDArray[np.int64], sold: NDArray[np.bool_], X: Any
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        self, table: ItemTable, places: NDArray[np.int64], seen: Histories, X: Any
+    ) -> tuple[NDArray[np.int64] | None, NDArray[np.int64]]:
         """From when on each item exists, and which rows of the table are of items that exist at fit."""
-        if not isinstance(X, Snapshots):
+        if seen.since is None:
             if table.since is not None:
                 raise ParameterError(
                     "available_from is given, but a matrix has no times with which to compare. Fit on snapshots of an "
                     "event log, or pass None: all columns of X are taken to exist."
                 )
-            return np.full(len(sold), _ALWAYS), np.flatnonzero(places >= 0)
-        since = np.where(sold, _ALWAYS, NEVER)
+            return None, np.flatnonzero(places >= 0)
+        since, sold = seen.since.copy(), seen.since < NEVER
         if table.since is None:
             if not sold.all():
                 warnings.warn(
@@ -317,17 +313,6 @@ class ContentRecommender(Recommender):
             scores[:, start : start + targets.shape[1]] = found.toarray() if hasattr(found, "toarray") else found
             start += targets.shape[1]
         return scores
-
-    def _available(self, rows: Histories, *, named: bool) -> Limits:
-        if named or rows.as_of is None or not len(rows):
-            return Limits()
-        dates, codes = np.unique(rows.as_of.view(np.int64), return_inverse=True)
-        legal = self._since < dates[-1]
-        limits = Limits() if legal.all() else Limits(legal=legal)
-        if (legal == (self._since < dates[0])).all():
-            return limits
-        early = csr_matrix(legal & (self._since >= dates[:, None]))
-        return limits.without(early[codes], len(self.items_))
 
     # -- items -----------------------------------------------------------------------------------
 

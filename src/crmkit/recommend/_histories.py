@@ -10,8 +10,13 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from crmkit._frames import lookup_ids
+from crmkit._numba import read_only
 from crmkit.events import Snapshots
 from crmkit.exceptions import ParameterError
+from crmkit.recommend._histories_kernels import first_sales
+
+#: The instant of what has not happened.
+NEVER = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,8 @@ class Histories:
     purchases : csr_matrix or None
         Ones for what rows have bought, where `matrix` does not tell: what cost nothing is in no matrix of
         money.
+    since : ndarray of int64, shape (n_items,), or None
+        What a fit learns from snapshots: when each item was first sold, in microseconds.
     """
 
     matrix: csr_matrix
@@ -41,6 +48,7 @@ class Histories:
     as_of: NDArray[np.datetime64] | None = None
     rows: Snapshots | None = None
     purchases: csr_matrix | None = None
+    since: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return int(self.matrix.shape[0])
@@ -62,7 +70,8 @@ class Histories:
         places = lookup_ids(self.items, items, "X")
         matrix = with_columns(self.matrix, places, len(items))
         bought = None if self.purchases is None else with_columns(self.purchases, places, len(items))
-        return replace(self, matrix=matrix, items=items, purchases=bought)
+        since = None if self.since is None else moved(self.since, places, len(items))
+        return replace(self, matrix=matrix, items=items, purchases=bought, since=since)
 
 
 def check_same_items(items: NDArray[Any], known: NDArray[Any]) -> None:
@@ -87,6 +96,23 @@ def history_of_snapshots(X: Snapshots, interaction: str, halflife: Any) -> Histo
     matrix = canonical(matrix, binary=interaction == "binary" and halflife is None)
     purchases = canonical(X.interactions("binary"), binary=True) if interaction == "value" else None
     return Histories(matrix, X.log.items, X.customer_id, X.as_of, X, purchases)
+
+
+def moved(since: NDArray[np.int64], places: NDArray[np.int64], n_items: int) -> NDArray[np.int64]:
+    """Instants of items in other places; NEVER for what is not among them."""
+    out = np.full(n_items, NEVER)
+    out[places[places >= 0]] = since[places >= 0]
+    return out
+
+
+def first_sold(X: Snapshots) -> NDArray[np.int64]:
+    """When each item of the log was first sold, as far as rows see: an instant in microseconds, or NEVER."""
+    store = X.log._store
+    since = np.full(len(X.log.items), NEVER)
+    if store.item is not None:
+        lefts, rights, time = (read_only(array, np.int64) for array in (X.start, X.stop, store.time))
+        first_sales(lefts, rights, time, read_only(X.log.roles()), read_only(store.item.codes), since)
+    return since
 
 
 def canonical(matrix: Any, *, binary: bool) -> csr_matrix:

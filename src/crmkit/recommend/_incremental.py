@@ -14,7 +14,16 @@ from crmkit._durations import to_microseconds
 from crmkit._frames import lookup_ids
 from crmkit.events import Snapshots, latest_rows
 from crmkit.exceptions import CrmkitWarning, ParameterError
-from crmkit.recommend._histories import Histories, canonical, check_same_items, columns_taken, with_columns, with_rows
+from crmkit.recommend._histories import (
+    Histories,
+    canonical,
+    check_same_items,
+    columns_taken,
+    first_sold,
+    moved,
+    with_columns,
+    with_rows,
+)
 from crmkit.recommend._recommender import Recommender, all_or_nothing
 
 #: Smallest share of an interaction that decay leaves, as in `Snapshots.interactions`.
@@ -110,14 +119,19 @@ class IncrementalRecommender(Recommender):
         new = canonical(bought, binary=binary)
         check_same_items(rows.log.items, known.items)
         items = np.union1d(known.items, rows.log.items[columns_taken(new)])
-        new = with_columns(new, lookup_ids(rows.log.items, items, "X"), len(items))
+        places = lookup_ids(rows.log.items, items, "X")
+        new = with_columns(new, places, len(items))
         everybody = np.union1d(customers, rows.customer_id)
         old_rows, new_rows = (np.searchsorted(everybody, ids) for ids in (customers, rows.customer_id))
         self._count_events(rows, since, place, old_rows, new_rows)
         latest = np.empty(len(everybody), dtype="M8[us]")
         latest[old_rows] = as_of
         latest[new_rows] = rows.as_of
-        old = with_columns(known.matrix, lookup_ids(known.items, items, "X"), len(items))
+        old_places = lookup_ids(known.items, items, "X")
+        old = with_columns(known.matrix, old_places, len(items))
+        first_sale = moved(first_sold(rows), places, len(items))
+        if known.since is not None:
+            first_sale = np.minimum(first_sale, moved(known.since, old_places, len(items)))
         if halflife is not None:
             age = (latest[old_rows] - as_of).view(np.int64) / to_microseconds(halflife, "halflife")
             faded = old.data * np.repeat(0.5**age, np.diff(old.indptr))
@@ -125,7 +139,7 @@ class IncrementalRecommender(Recommender):
             old.data = np.copysign(np.maximum(np.abs(faded), FAINTEST), old.data)
         old, new = with_rows(old, old_rows, len(everybody)), with_rows(new, new_rows, len(everybody))
         matrix = canonical(old.maximum(new) if interaction == "binary" else _sum(old, new), binary=binary)
-        merged = Histories(matrix, items, everybody, latest)
+        merged = Histories(matrix, items, everybody, latest, since=first_sale)
         self.fitted_on_ = (X.log.fingerprint, (latest.min(), latest.max()))
         # Money that was given back is nothing, and an item that only it was paid for is gone.
         return merged.of_items(items[columns_taken(matrix)])

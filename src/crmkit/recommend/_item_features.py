@@ -29,9 +29,7 @@ from crmkit._frames import (
 )
 from crmkit._validation import parameter_error
 from crmkit.exceptions import ColumnNotFoundError, ParameterError
-
-#: When an item exists whose date is missing.
-NEVER = np.iinfo(np.int64).max
+from crmkit.recommend._histories import NEVER
 
 _OWNER = "ContentRecommender"
 _ALLOWED = "a frame, a matrix with one row per item, or one text per item"

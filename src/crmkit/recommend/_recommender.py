@@ -29,6 +29,7 @@ from crmkit.recommend._histories import (
     Histories,
     canonical,
     columns_taken,
+    first_sold,
     history_of_matrix,
     history_of_snapshots,
     with_columns,
@@ -150,11 +151,12 @@ class Recommender(BaseEstimator, ABC):
                 f"its as_of. X has {len(X):,} rows."
             )
         self.fitted_on_ = (X.log.fingerprint, (X.as_of.min(), X.as_of.max()))
-        return seen.of_items(seen.items[bought])
+        return replace(seen, since=first_sold(latest)).of_items(seen.items[bought])
 
     def _adopt(self, seen: Histories) -> None:
         """Learn from all that is known."""
         self.items_ = seen.items
+        self._since = seen.since
         self.n_rows_used_ = len(seen)
         self.popularity_ = np.bincount(seen.matrix.indices, minlength=len(seen.items)).astype(np.int64)
         # Of two items with equally many customers the lower comes first.
@@ -220,9 +222,12 @@ class Recommender(BaseEstimator, ABC):
 
         Notes
         -----
-        Items with a score above 0 come first. With ``fallback="popularity"`` the other legal items fill
-        the list in the order of their number of customers, marked ``is_fallback``; with
-        ``fallback=None`` it stays short.
+        A row of snapshots is not recommended what was first sold at or after its as_of, even by a model that
+        was fitted later, unless `candidates` names it.
+
+        Items with a score above 0 come first. With ``fallback="popularity"`` the other legal items fill the
+        list in the order of their number of customers, marked ``is_fallback``; with ``fallback=None`` it
+        stays short.
         """
         owner = f"{type(self).__name__}.recommend"
         rows = self._read(X)
@@ -256,9 +261,17 @@ class Recommender(BaseEstimator, ABC):
         limits = limits.without(self._places_of(exclude, "exclude", len(rows)), n_items)
         return self._best(rows, min(n, n_items), limits)
 
-    def _available(self, rows: Histories, *, named: bool) -> Limits:  # noqa: ARG002  for catalogues that know dates
-        """What may be recommended to rows before anything is asked; `named`: the caller lists candidates."""
-        return Limits()
+    def _available(self, rows: Histories, *, named: bool) -> Limits:
+        """What exists by the as_of of each row, as far as the model knows; `named`: the caller lists candidates."""
+        if named or rows.as_of is None or self._since is None or not len(rows):
+            return Limits()
+        dates, codes = np.unique(rows.as_of.view(np.int64), return_inverse=True)
+        legal = self._since < dates[-1]
+        limits = Limits() if legal.all() else Limits(legal=legal)
+        if (legal == (self._since < dates[0])).all():
+            return limits
+        early = csr_matrix(legal & (self._since >= dates[:, None]))
+        return limits.without(early[codes], len(self.items_))
 
     def _best(self, rows: Histories, n: int, limits: Limits) -> Chosen:
         """The n best legal items of each row, from dense scores, some rows at a time."""
