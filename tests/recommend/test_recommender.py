@@ -397,7 +397,8 @@ def test_customers_without_purchases_get_the_fallback(frame):
 
 
 def test_a_model_fitted_later_keeps_its_items_from_earlier_rows():
-    sales = [(1, "01-01", 10), (1, "01-01", 20), (2, "01-01", 10), (2, "01-02", 20), (2, "01-10", 30), (3, "01-11", 30)]
+    sales = [(1, "01-01", 10), (1, "01-01", 20), (2, "01-01", 10), (2, "01-02", 20)]
+    sales += [(2, "01-10", 30), (3, "01-11", 30)]
     frame = pd.DataFrame([(who, f"2024-{day}", item) for who, day, item in sales], columns=["who", "on", "what"])
     log = EventLog.from_frame(frame, customer="who", time="on", item="what")
     keys = pd.DataFrame({"who": [1, 1, 1], "on": ["2023-12-01", "2024-01-10", "2024-01-11"]})
