@@ -17,8 +17,8 @@ from crmkit.recommend._nearest_tasks import on_threads, ranges_of_work, read_onl
 
 __all__ = ["is_for_products", "nearest_by_products"]
 
-# With fewer pairs of a customer's items per pair of items, `nearest_by_rows` is the faster way: it looks at
-# nothing but them.
+# With fewer pairs of a customer's items per pair of items, `nearest_by_rows` looks at less: only at what a
+# customer has in common. A bound by reasoning, not by measurement.
 _FULL = 0.2
 
 

@@ -42,8 +42,7 @@ def kth_largest(values, n, k):
 def sort_items(items, n, words, groups):
     """Sort the first n items, all different: each sets a bit, and bits are read in order.
 
-    `words` has 32 items in each number and `groups` 32 words; all are 0 before and after. For fifty
-    items it takes a tenth of the time of a sort by comparisons.
+    `words` has 32 items in each number and `groups` 32 words; all are 0 before and after.
     """
     for place in range(n):
         item = np.int64(items[place])
