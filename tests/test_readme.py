@@ -65,7 +65,7 @@ def test_readme_opens_with_the_demo_and_the_tests():
         assert len(command.strip().splitlines()) == 1
     assert demo.rstrip().endswith(".venv/bin/python -m crmkit demo")
     assert "'.[test]'" in test
-    assert test.rstrip().endswith(".venv/bin/python -m pytest")
+    assert test.rstrip().endswith(".venv/bin/python -m pytest -n auto")
 
 
 def test_readme_has_an_example():

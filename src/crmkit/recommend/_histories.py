@@ -13,7 +13,7 @@ from crmkit._frames import lookup_ids
 from crmkit._numba import read_only
 from crmkit.events import Snapshots
 from crmkit.exceptions import ParameterError
-from crmkit.recommend._histories_kernels import first_sales
+from crmkit.recommend._histories_kernels import count_columns, first_sales
 
 #: The instant of what has not happened.
 NEVER = np.iinfo(np.int64).max
@@ -150,7 +150,14 @@ def with_columns(matrix: csr_matrix, places: NDArray[np.int64], n_items: int) ->
 
 def columns_taken(matrix: csr_matrix) -> NDArray[np.int64]:
     """Columns that anybody has an entry in."""
-    return np.flatnonzero(np.bincount(matrix.indices, minlength=matrix.shape[1]))
+    return np.flatnonzero(entries_of_columns(matrix))
+
+
+def entries_of_columns(matrix: csr_matrix) -> NDArray[np.int64]:
+    """The number of entries of each column, without the copy of all indices that numpy would make."""
+    counts = np.zeros(matrix.shape[1], dtype=np.int64)
+    count_columns(read_only(matrix.indices), counts)
+    return counts
 
 
 def with_rows(matrix: csr_matrix, places: NDArray[np.int64], n_rows: int) -> csr_matrix:

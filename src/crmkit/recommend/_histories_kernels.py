@@ -1,10 +1,17 @@
-"""When items were first sold."""
+"""How many have each item, and when it was first sold."""
 
 from __future__ import annotations
 
 from crmkit._numba import kernel
 
-__all__ = ["first_sales"]
+__all__ = ["count_columns", "first_sales"]
+
+
+@kernel
+def count_columns(columns, counts):
+    """Add the number of entries of each column to `counts`."""
+    for entry in range(len(columns)):
+        counts[columns[entry]] += 1
 
 
 @kernel

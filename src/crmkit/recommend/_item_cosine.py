@@ -11,12 +11,16 @@ from scipy.sparse import csr_matrix
 
 from crmkit._compat import Interval, StrOptions
 from crmkit.exceptions import ParameterError
+from crmkit.recommend._histories import entries_of_columns
 from crmkit.recommend._item_neighbours import ItemNeighbourRecommender
 from crmkit.recommend._nearest import Formula, balanced
 from crmkit.recommend._weighting import weighted
 
 #: Values outside of these are scaled by powers of two: their squares and the sums of these could overflow.
 _TAME = 1e-70, 1e70
+
+#: Values that are looked at together.
+_PART = 1 << 16
 
 
 class ItemCosineRecommender(ItemNeighbourRecommender):
@@ -155,7 +159,8 @@ class ItemCosineRecommender(ItemNeighbourRecommender):
         if not tame:
             matrix, scale = balanced(matrix)
         squares = _sums_of_squares(matrix)
-        if self.shrinkage == 0 and self.asymmetry == 0.5 and tame:
+        if self.shrinkage == 0 and self.asymmetry == 0.5 and tame and _whole(matrix.data):
+            # One division of whole numbers: pairs that are equally alike are equal to the last bit.
             return matrix, Formula(p=squares, r=squares, squared=True)
         # The norms are those of scaled columns: the cosine does not mind, any other form has to undo it.
         source = _power(squares, self.asymmetry) * scale ** (1 - 2 * self.asymmetry)
@@ -171,9 +176,17 @@ def _is_tame(values: NDArray[Any]) -> bool:
     return bool(size.min() >= _TAME[0] and size.max() <= _TAME[1])
 
 
+def _whole(values: NDArray[Any]) -> bool:
+    """Whether all values are whole numbers; some at a time, as most others show it early."""
+    if values.dtype == np.int8:
+        return True
+    parts = (values[start : start + _PART] for start in range(0, len(values), _PART))
+    return all(bool((part == np.rint(part)).all()) for part in parts)
+
+
 def _sums_of_squares(matrix: csr_matrix) -> NDArray[np.float64]:
     if matrix.data.dtype == np.int8:
-        return np.bincount(matrix.indices, minlength=matrix.shape[1]).astype(np.float64)
+        return entries_of_columns(matrix).astype(np.float64)
     return np.bincount(matrix.indices, weights=matrix.data**2, minlength=matrix.shape[1]).astype(np.float64)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from crmkit._compat import Interval, StrOptions
+from crmkit.recommend._histories import entries_of_columns
 from crmkit.recommend._item_neighbours import ItemNeighbourRecommender
 from crmkit.recommend._nearest import Formula
 
@@ -141,7 +142,7 @@ class ItemSimilarityRecommender(ItemNeighbourRecommender):
         return "binary", None
 
     def _comparison(self, matrix: csr_matrix) -> tuple[csr_matrix, Formula]:
-        bought = np.bincount(matrix.indices, minlength=matrix.shape[1]).astype(np.float64)
+        bought = entries_of_columns(matrix).astype(np.float64)
         h = float(self.shrinkage)
         formulas = {
             "jaccard": Formula(a=-1.0, u=bought, v=bought, h=h),

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from crmkit._numba import read_only
 from crmkit.recommend._nearest_by_bits import is_for_bits, nearest_by_bits
 from crmkit.recommend._nearest_by_products import is_for_products, nearest_by_products
 from crmkit.recommend._nearest_by_rows import nearest_by_rows
 from crmkit.recommend._nearest_formula_kernels import Terms
-from crmkit.recommend._nearest_tasks import read_only
 
 __all__ = ["Formula", "balanced", "nearest"]
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crmkit._numba import kernel
+from crmkit._numba._lines import prefetch
 from crmkit._numba._wide_floats import N_LANES, at_least, first_bit, load_floats, lower, spread
 from crmkit._numba._wide_words import load_wide, no_bits, shifted_left, shifted_right, store_wide
 from crmkit.recommend._nearest_formula_kernels import rank
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 BLOCK = 512
+AHEAD = 32
 MOST_PLANES = 24
 
 ALL_BITS = 0xFFFFFFFFFFFFFFFF
@@ -72,6 +74,8 @@ def add_up_rows(words, rows, start, stop, planes, waiting):
     n_planes = 4
     while (stop - start) >> n_planes > 0:
         n_planes += 1
+    lines = words.reshape(words.size)
+    last_row = len(rows) - 1
     zero = no_bits()
     for plane in range(n_planes):
         store_wide(planes, plane, zero)
@@ -82,6 +86,8 @@ def add_up_rows(words, rows, start, stop, planes, waiting):
     place = start
     done = 0
     while place + 16 <= stop:
+        for ahead in range(place + AHEAD, place + AHEAD + 16):
+            prefetch(lines, rows[min(ahead, last_row)] * 8)
         ones, twos_a = _full_add(ones, load_wide(words, rows[place]), load_wide(words, rows[place + 1]))
         ones, twos_b = _full_add(ones, load_wide(words, rows[place + 2]), load_wide(words, rows[place + 3]))
         twos, fours_a = _full_add(twos, twos_a, twos_b)
@@ -214,11 +220,12 @@ class Filter(NamedTuple):
     """A formula in float32, by places, that tells what cannot be among the best.
 
     ``p[x] r[o] + u[x] + v[o] + g[x] g[o]`` is the denominator but for its part in c, which is in the
-    bounds. `bounds` is shared by all threads: a thread that reads an old one looks at more pairs than
+    bounds; with `product` it is the first of these terms alone. `bounds` is shared by all threads: a thread that reads an old one looks at more pairs than
     it need have, and nothing else.
     """
 
     symmetric: bool
+    product: bool
     squared: bool
     a: float
     support: float
@@ -246,7 +253,7 @@ def offer_block(first, layout, terms, coarse, store, bits, n_neighbors):
     squared, a, h, p, r, u, v, g = terms
     ranks, others, sizes, limits, limit_others, _, _ = store
     words, planes, waiting, turned, counts = bits
-    symmetric, _, _, support, ps, rs, us, vs, gs, bounds = coarse
+    symmetric, product, _, _, support, ps, rs, us, vs, gs, bounds = coarse
     support = spread(np.float32(support))
     item_at = layout.item_at
     by_item = layout.by_item
@@ -272,13 +279,16 @@ def offer_block(first, layout, terms, coarse, store, bits, n_neighbors):
         for column in range(0, columns, N_LANES):
             near = first + column
             found = load_floats(counts, column)
-            both = load_floats(gs, near) * g_here
-            rest = load_floats(ps, near) * r_here + load_floats(us, near) + v_here + both
             bound_there = load_floats(bounds, near)
+            rest = load_floats(ps, near) * r_here
+            if not product:
+                both = load_floats(gs, near) * g_here
+                rest = rest + load_floats(us, near) + v_here + both
             if symmetric:
                 hits = at_least(found, lower(bound, bound_there) * rest)
             else:
                 hits = at_least(found, bound * rest)
+                both = load_floats(gs, near) * g_here
                 rest = load_floats(rs, near) * p_here + load_floats(vs, near) + u_here + both
                 hits |= at_least(found, bound_there * rest)
             hits &= at_least(found, support)

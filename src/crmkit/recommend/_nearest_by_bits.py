@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from crmkit._numba import read_only
 from crmkit._numba._wide_floats import N_LANES
+from crmkit.recommend._histories import entries_of_columns
 from crmkit.recommend._nearest_bits_kernels import BLOCK, MOST_PLANES, Bits, Filter, Layout, offer_block
 from crmkit.recommend._nearest_formula_kernels import Terms
-from crmkit.recommend._nearest_layout_kernels import by_count, count_columns, transpose_places
+from crmkit.recommend._nearest_layout_kernels import by_count, count_places, transpose_places
 from crmkit.recommend._nearest_stores import Stores, room_for
-from crmkit.recommend._nearest_tasks import on_threads, read_only
+from crmkit.recommend._nearest_tasks import on_threads, ranges_of_work
 
 __all__ = ["is_for_bits", "nearest_by_bits"]
 
@@ -45,7 +47,7 @@ def is_for_bits(matrix: csr_matrix, terms: Terms, n_neighbors: int, threads: int
         return False
     activity = np.diff(matrix.indptr).astype(np.float64)
     pairs = float(np.square(activity).sum())
-    sizes = np.sort(np.bincount(matrix.indices, minlength=n_items))[::-1]
+    sizes = np.sort(entries_of_columns(matrix))[::-1]
     left = np.cumsum(sizes[::-1], dtype=np.float64)[::-1][::BLOCK]
     items_left = np.maximum(np.count_nonzero(sizes) - np.arange(0, n_items, BLOCK), 0)
     return bool(_ROW_NS * left.sum() + _BLOCK_NS * items_left.sum() < _PAIR_NS * pairs)
@@ -55,7 +57,7 @@ def nearest_by_bits(matrix: csr_matrix, terms: Terms, n_neighbors: int, min_supp
     """As `crmkit.recommend._nearest.nearest`, for binary data that `is_for_bits` takes."""
     n_customers, n_items = matrix.shape
     room = room_for(n_items, n_neighbors, threads, 64 * n_customers)
-    layout, n_customers = _by_popularity(matrix)
+    layout, n_customers = _by_popularity(matrix, threads)
     coarse = _filter(terms, layout.item_at, min_support)
     blocks = -(-n_items // BLOCK)
     threads = max(1, min(threads, blocks))
@@ -71,7 +73,7 @@ def nearest_by_bits(matrix: csr_matrix, terms: Terms, n_neighbors: int, min_supp
     return stores.merged(layout.place_of, terms, n_neighbors)
 
 
-def _by_popularity(matrix: csr_matrix) -> tuple[Layout, int]:
+def _by_popularity(matrix: csr_matrix, threads: int) -> tuple[Layout, int]:
     """The layout, and the number of customers who count."""
     n_customers, n_items = matrix.shape
     activity = np.diff(matrix.indptr).astype(np.int64)
@@ -80,8 +82,7 @@ def _by_popularity(matrix: csr_matrix) -> tuple[Layout, int]:
     # Customers of a single item have no pair.
     rows = rows[: int((activity > 1).sum())]
     items = read_only(matrix.indices)
-    sizes = np.zeros(n_items, dtype=np.int64)
-    count_columns(items, sizes)
+    sizes = entries_of_columns(matrix)
     sizes -= np.bincount(items[matrix.indptr[:-1][activity == 1]], minlength=n_items)
     item_at = np.empty(n_items, dtype=np.int32)
     by_count(sizes, item_at)
@@ -91,7 +92,23 @@ def _by_popularity(matrix: csr_matrix) -> tuple[Layout, int]:
     np.cumsum(sizes[item_at], out=by_item[1:])
     customers = np.empty(by_item[-1], dtype=np.int32)
     pointers = read_only(matrix.indptr.astype(np.int64))
-    transpose_places(pointers, items, place_of, rows, by_item[:-1].copy(), customers)
+    shared = (pointers, items, place_of, rows)
+    edges = ranges_of_work(activity[rows], threads)
+    free = np.zeros((len(edges), n_items), dtype=np.int64)
+
+    def count(tasks: Iterator[int]) -> None:
+        for task in tasks:
+            count_places(edges[task], edges[task + 1], *shared, free[task + 1])
+
+    def fill(tasks: Iterator[int]) -> None:
+        for task in tasks:
+            transpose_places(edges[task], edges[task + 1], *shared, free[task], customers)
+
+    # Each thread counts its rows first, so that it knows where they go.
+    on_threads(count, len(edges) - 1, threads)
+    np.cumsum(free, axis=0, out=free)
+    free += by_item[:-1]
+    on_threads(fill, len(edges) - 1, threads)
     return Layout(read_only(place_of), read_only(item_at), read_only(by_item), read_only(customers)), len(rows)
 
 
@@ -108,8 +125,9 @@ def _filter(terms: Terms, item_at: NDArray[np.int32], min_support: int) -> Filte
         columns = [terms.p, terms.r, terms.u, terms.v, np.sqrt(terms.h) * terms.g]
     p, r, u, v, g = map(by_place, columns)
     symmetric = bool((terms.p == terms.r).all() and (terms.u == terms.v).all())
+    product = symmetric and not (u.any() or v.any() or g.any())
     bounds = np.zeros(len(item_at) + N_LANES, dtype=np.float32)
-    return Filter(symmetric, terms.squared, terms.a, float(max(min_support, 1)), p, r, u, v, g, bounds)
+    return Filter(symmetric, product, terms.squared, terms.a, float(max(min_support, 1)), p, r, u, v, g, bounds)
 
 
 def _bits(n_customers: int) -> Bits:

@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from crmkit._numba import read_only
+from crmkit.recommend._histories_kernels import count_columns
 from crmkit.recommend._nearest_formula_kernels import Terms
-from crmkit.recommend._nearest_layout_kernels import by_count, count_columns, transpose_values
+from crmkit.recommend._nearest_layout_kernels import by_count, transpose_values
 from crmkit.recommend._nearest_products_kernels import Bounds, Values, offer_items, sort_rows
 from crmkit.recommend._nearest_stores import Stores, room_for
-from crmkit.recommend._nearest_tasks import on_threads, ranges_of_work, read_only
+from crmkit.recommend._nearest_tasks import on_threads, ranges_of_work
 
 __all__ = ["is_for_products", "nearest_by_products"]
 

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from crmkit._numba import read_only
+from crmkit.recommend._histories_kernels import count_columns
 from crmkit.recommend._nearest_formula_kernels import Terms
-from crmkit.recommend._nearest_layout_kernels import count_columns, transpose, work_of_columns
+from crmkit.recommend._nearest_layout_kernels import transpose, work_of_columns
 from crmkit.recommend._nearest_rows_kernels import Purchases, Scratch, nearest_of_rows
-from crmkit.recommend._nearest_tasks import by_parts, on_threads, ranges_of_work, read_only
+from crmkit.recommend._nearest_tasks import by_parts, on_threads, ranges_of_work
 
 __all__ = ["nearest_by_rows"]
 

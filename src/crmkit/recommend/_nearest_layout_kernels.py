@@ -6,14 +6,7 @@ import numpy as np
 
 from crmkit._numba import kernel
 
-__all__ = ["by_count", "count_columns", "transpose", "transpose_places", "transpose_values", "work_of_columns"]
-
-
-@kernel
-def count_columns(columns, counts):
-    """Add the number of entries of each column to `counts`."""
-    for entry in range(len(columns)):
-        counts[columns[entry]] += 1
+__all__ = ["by_count", "count_places", "transpose", "transpose_places", "transpose_values", "work_of_columns"]
 
 
 @kernel
@@ -60,12 +53,21 @@ def by_count(counts, order):
 
 
 @kernel
-def transpose_places(pointers, columns, place_of, rows, next_free, new_rows):
-    """As `transpose`, with rows numbered by their place in `rows`, and columns by `place_of`.
+def count_places(start, stop, pointers, columns, place_of, rows, counts):
+    """Add the number of entries of rows start to stop of `rows` at each place to `counts`."""
+    for new_row in range(start, stop):
+        row = rows[new_row]
+        for entry in range(pointers[row], pointers[row + 1]):
+            counts[place_of[columns[entry]]] += 1
+
+
+@kernel
+def transpose_places(start, stop, pointers, columns, place_of, rows, next_free, new_rows):
+    """As `transpose`, with rows numbered by their place in `rows`, from start to stop, and columns by `place_of`.
 
     Rows that `rows` does not name are left out. `next_free` is by places.
     """
-    for new_row in range(len(rows)):
+    for new_row in range(start, stop):
         row = rows[new_row]
         for entry in range(pointers[row], pointers[row + 1]):
             place = place_of[columns[entry]]

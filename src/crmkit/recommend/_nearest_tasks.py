@@ -11,17 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-__all__ = ["Part", "by_parts", "on_threads", "ranges_of_work", "read_only"]
+__all__ = ["Part", "by_parts", "on_threads", "ranges_of_work"]
 
 #: Lengths of rows, columns and values.
 Part = tuple[NDArray[np.int64], NDArray[Any], NDArray[np.float64]]
-
-
-def read_only(values: NDArray[Any]) -> NDArray[Any]:
-    """Return a view that cannot be written: kernels are compiled for one kind of array only."""
-    view = values.view()
-    view.flags.writeable = False
-    return view
 
 
 def ranges_of_work(work: NDArray[np.int64], parts: int) -> NDArray[np.int64]:

@@ -29,6 +29,7 @@ from crmkit.recommend._histories import (
     Histories,
     canonical,
     columns_taken,
+    entries_of_columns,
     first_sold,
     history_of_matrix,
     history_of_snapshots,
@@ -158,7 +159,7 @@ class Recommender(BaseEstimator, ABC):
         self.items_ = seen.items
         self._since = seen.since
         self.n_rows_used_ = len(seen)
-        self.popularity_ = np.bincount(seen.matrix.indices, minlength=len(seen.items)).astype(np.int64)
+        self.popularity_ = entries_of_columns(seen.matrix)
         # Of two items with equally many customers the lower comes first.
         self._by_popularity = np.argsort(-self.popularity_, kind="stable").astype(np.int32)
         self._learn(seen)
