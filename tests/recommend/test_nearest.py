@@ -62,10 +62,11 @@ def ones(dense):
     return csr_matrix(np.asarray(dense, dtype=np.int8))
 
 
-@pytest.fixture(params=["bits", "rows"])
+@pytest.fixture(params=["bits", "counts", "rows"])
 def way(request, monkeypatch):
     """The way that `nearest` takes for binary data."""
     monkeypatch.setattr(_nearest, "is_for_bits", lambda *_: request.param == "bits")
+    monkeypatch.setattr(_nearest, "is_for_counts", lambda *_: request.param == "counts")
     return request.param
 
 

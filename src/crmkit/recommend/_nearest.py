@@ -10,6 +10,7 @@ from scipy.sparse import csr_matrix
 
 from crmkit._numba import read_only
 from crmkit.recommend._nearest_by_bits import is_for_bits, nearest_by_bits
+from crmkit.recommend._nearest_by_counts import is_for_counts, nearest_by_counts
 from crmkit.recommend._nearest_by_products import is_for_products, nearest_by_products
 from crmkit.recommend._nearest_by_rows import nearest_by_rows
 from crmkit.recommend._nearest_formula_kernels import Terms
@@ -137,6 +138,8 @@ def nearest(
     n_neighbors = min(n_neighbors, n_items - 1)
     if n_neighbors < 1 or matrix.nnz == 0:
         return csr_matrix((n_items, n_items))
+    if matrix.data.dtype == np.int8 and is_for_counts(matrix, terms):
+        return nearest_by_counts(matrix, terms, n_neighbors, min_support, threads)
     if matrix.data.dtype == np.int8 and is_for_bits(matrix, terms, n_neighbors, threads):
         return nearest_by_bits(matrix, terms, n_neighbors, min_support, threads)
     if matrix.data.dtype != np.int8 and is_for_products(matrix, terms, n_neighbors):

@@ -17,7 +17,7 @@ from crmkit.recommend._nearest_layout_kernels import by_count, count_places, tra
 from crmkit.recommend._nearest_stores import Stores, room_for
 from crmkit.recommend._nearest_tasks import on_threads, ranges_of_work
 
-__all__ = ["is_for_bits", "nearest_by_bits"]
+__all__ = ["aligned", "is_for_bits", "nearest_by_bits"]
 
 
 # What a unit of work costs, in nanoseconds: a row of bits, what is done once for an item and a block (counts,
@@ -132,15 +132,15 @@ def _filter(terms: Terms, item_at: NDArray[np.int32], min_support: int) -> Filte
 
 def _bits(n_customers: int) -> Bits:
     return Bits(
-        _aligned(n_customers),
-        _aligned(MOST_PLANES),
-        _aligned(MOST_PLANES),
-        _aligned(8),
+        aligned(n_customers),
+        aligned(MOST_PLANES),
+        aligned(MOST_PLANES),
+        aligned(8),
         np.zeros(BLOCK, dtype=np.float32),
     )
 
 
-def _aligned(n: int) -> NDArray[np.uint64]:
+def aligned(n: int) -> NDArray[np.uint64]:
     """An array of shape (n, 8), each row in a cache line of its own."""
     raw = np.empty(8 * n + 7, dtype=np.uint64)
     skip = -raw.ctypes.data % 64 // 8
