@@ -89,8 +89,9 @@ class IncrementalRecommender(Recommender):
 
     def _adopt(self, seen: Histories) -> None:
         matrix = seen.matrix
-        # The caller may change or free the arrays.
-        known = csr_matrix((matrix.data.copy(), matrix.indices.copy(), matrix.indptr.copy()), matrix.shape)
+        # The caller may change or free the arrays; ones of a byte are our own.
+        data = matrix.data if matrix.data.dtype == np.int8 else matrix.data.copy()
+        known = csr_matrix((data, matrix.indices.copy(), matrix.indptr.copy()), matrix.shape)
         known.has_canonical_format = True
         if seen.rows is not None:
             self._n_events = seen.rows.stop - seen.rows.start
