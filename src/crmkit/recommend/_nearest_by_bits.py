@@ -70,9 +70,7 @@ def nearest_by_bits(matrix: csr_matrix, terms: Terms, n_neighbors: int, min_supp
             offer_block(block * BLOCK, layout, terms, coarse, store, bits, n_neighbors)
 
     on_threads(offer_blocks, blocks, threads)
-    place_of = layout.place_of
-    del layout  # a copy of all interactions
-    return stores.merged(place_of, terms, n_neighbors)
+    return stores.merged(layout.place_of, terms, n_neighbors)
 
 
 def _by_popularity(matrix: csr_matrix, threads: int) -> tuple[Layout, int]:
