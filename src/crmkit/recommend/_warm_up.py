@@ -8,6 +8,7 @@ from scipy.sparse import csr_matrix
 from crmkit.events import EventLog
 from crmkit.recommend._item_cosine import ItemCosineRecommender
 from crmkit.recommend._nearest import Formula, nearest
+from crmkit.recommend._nearest_by_bits import nearest_by_bits
 from crmkit.recommend._popularity import PopularityRecommender
 from crmkit.recommend._repeat_purchase import RepeatPurchaseRecommender
 from crmkit.recommend._user_cosine import UserCosineRecommender
@@ -37,3 +38,5 @@ def warm_up() -> None:
         for values in (pattern, pattern.astype(float), pattern / 10):
             for squared in (True, False):
                 nearest(csr_matrix(values), Formula(p=10.0, r=10.0, squared=squared), 2, threads=1)
+    # Only large catalogues go this way.
+    nearest_by_bits(csr_matrix(full), Formula(p=10.0, r=10.0, squared=True).terms(full.shape[1]), 2, 1, threads=1)
