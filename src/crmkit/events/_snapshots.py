@@ -597,7 +597,7 @@ def latest_rows(X: Snapshots) -> NDArray[np.int64]:
     >>> from crmkit import EventLog
     >>> orders = {"who": [7, 7, 9], "when": ["2024-01-02", "2024-02-01", "2024-02-03"]}
     >>> log = EventLog.from_frame(orders, customer="who", time="when")
-    >>> latest_rows(log.snapshots(["2024-01-15", "2024-03-01"]))
+    >>> latest_rows(log.snapshots(["2024-01-15", "2024-02-04"]))
     array([1, 2])
     """
     order = np.lexsort((np.arange(len(X)), X.as_of_us, X.codes))
