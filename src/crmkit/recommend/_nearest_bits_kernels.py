@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 BLOCK = 512
-#: Bit rows between the one that is added and the one that is asked for: 5 % of the time of all.
+#: Bit rows between the one that is added and the one that is asked for: some 5 % of the time, hardly above the noise.
 AHEAD = 32
 MOST_PLANES = 24
 

@@ -23,9 +23,9 @@ __all__ = ["is_for_counts", "nearest_by_counts"]
 # for every item that its customer has, and `nearest_by_bits`, which looks at pairs once, is quicker.
 _MOST_BYTES = 4 << 20
 
-# Nanoseconds for a row of bits, for the counts of a block, and for a candidate; and for a pair of items of one
-# customer in `nearest_by_rows`. Rough, as those of `is_for_bits`.
-_ROW_NS, _BLOCK_NS, _CANDIDATE_NS, _PAIR_NS = 2.0, 150.0, 4.0, 3.0
+# Nanoseconds for a row of bits and for the counts of a block; and for a pair of items of one customer in
+# `nearest_by_rows`. Rough, as those of `is_for_bits`. Choosing the best takes either way about as long.
+_ROW_NS, _BLOCK_NS, _PAIR_NS = 2.0, 150.0, 3.0
 
 
 def is_for_counts(matrix: csr_matrix, terms: Terms) -> bool:
@@ -35,9 +35,8 @@ def is_for_counts(matrix: csr_matrix, terms: Terms) -> bool:
     if blocks * n_customers * 64 > _MOST_BYTES or not all(np.isfinite(column).all() for column in terms[1:]):
         return False
     pairs = float(np.square(np.diff(matrix.indptr).astype(np.float64)).sum())
-    candidates = min(pairs, float(n_items) ** 2)
-    cost = _ROW_NS * matrix.nnz * blocks + _BLOCK_NS * n_items * blocks + _CANDIDATE_NS * candidates
-    return cost < _PAIR_NS * pairs + _CANDIDATE_NS * candidates
+    cost = _ROW_NS * matrix.nnz * blocks + _BLOCK_NS * n_items * blocks
+    return cost < _PAIR_NS * pairs
 
 
 def nearest_by_counts(matrix: csr_matrix, terms: Terms, n_neighbors: int, min_support: int, threads: int) -> csr_matrix:
