@@ -1,0 +1,9 @@
+"""Forecast: what will be asked for, of each item or customer, in the periods to come.
+
+A long frame of series, time and value is what every forecaster takes, and `EventLog.demand` makes one.
+Forecasts stand beside the seasonal naive, and past origins show how wrong they were.
+"""
+
+from __future__ import annotations
+
+__all__ = []
