@@ -9,15 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crmkit._durations import TIME_UNITS
+from crmkit._periods import frequency
 from crmkit._validation import check_option
 from crmkit.events import EventLog
 from crmkit.exceptions import ParameterError
 
-#: numpy's unit of each period, and how many of them it is.
-_UNITS: Final = {"week": ("D", 7), "month": ("M", 1), "quarter": ("M", 3), "year": ("Y", 1)}
-
-#: Days from 1970-01-01, a Thursday, back to the Monday of its week.
-_MONDAY: Final = 3
+_FREQUENCIES: Final = {"week": "W", "month": "M", "quarter": "Q", "year": "Y"}
 
 COLLAPSES: Final = ("D", "order", None)
 
@@ -77,12 +74,9 @@ def calendar(by: str, first: int | None, end: int) -> Calendar:
     """
     if first is None:
         return Calendar(by, _read_only(np.zeros(1, dtype=np.int64)), True)
-    unit, length = _UNITS[by]
-    shift = _MONDAY if by == "week" else 0
-    moments = np.array([first, end - 1], dtype=np.int64).view("M8[us]").astype(f"M8[{unit}]").astype(np.int64)
-    begins, ends = (moments + shift) // length
-    numbers = np.arange(begins, ends + 2) * length - shift
-    edges = numbers.astype(f"M8[{unit}]").astype("M8[us]").view(np.int64)
+    period = frequency(_FREQUENCIES[by], "calendar")
+    begins, ends = period.number([first, end - 1])
+    edges = period.start(np.arange(begins, ends + 2))
     return Calendar(by, _read_only(edges), bool(edges[-1] == end))
 
 
@@ -97,7 +91,7 @@ def check_arguments(log: Any, by: Any, owner: str) -> None:
             f"The 'log' parameter of {owner} must be an EventLog. Got {type(log).__name__} instead. {hint}"
         )
     hint = "Periods are those of the calendar." if isinstance(by, str) else ""
-    check_option("by", by, set(_UNITS), owner, hint)
+    check_option("by", by, set(_FREQUENCIES), owner, hint)
 
 
 def day_length(collapse: str | None) -> int:
