@@ -20,7 +20,7 @@ from crmkit._frames import (
     read_columns,
     time_column,
 )
-from crmkit._numba import run_in_ranges
+from crmkit._numba import read_only, run_in_ranges
 from crmkit._periods import Frequency, frequency, infer_frequency
 from crmkit._validation import check_option
 from crmkit.events import EventLog, Snapshots
@@ -50,7 +50,7 @@ class Panel:
     first : ndarray of int64, shape (n_series,)
         Number of the period of each series' first value, see `Frequency`.
     values : ndarray of float64 or float32, shape (n_values,)
-        NaN where the value is missing. To be read only: it may be the caller's own memory.
+        NaN where the value is missing. It cannot be written, and may be the caller's own memory.
     frequency : Frequency
     names : tuple of str
         What the caller's columns of series, time and value are called.
@@ -74,6 +74,12 @@ class Panel:
     exogenous: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     rows: NDArray[np.int64] | None = None
     zone: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("pointers", "first", "values"):
+            object.__setattr__(self, name, read_only(getattr(self, name)))  # frozen, and the arrays with it
+        for name, column in self.exogenous.items():
+            self.exogenous[name] = read_only(column)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -243,8 +249,8 @@ def _read(
     """The columns that are needed, and the name of that of series, if the frame has one."""
     if isinstance(X, EventLog | Snapshots):
         raise ParameterError(
-            f"X of {owner} is {'an EventLog' if isinstance(X, EventLog) else 'Snapshots'}. Pass a long frame of series, "
-            "time and value, for example log.demand('W', by='item')."
+            f"X of {owner} is {'an EventLog' if isinstance(X, EventLog) else 'Snapshots'}. Pass a long frame of "
+            "series, time and value, for example log.demand('W', by='item')."
         )
     if isinstance(X, np.ndarray | list | tuple):
         raise ParameterError(
@@ -326,6 +332,7 @@ def _arrange(
     Nothing is sorted: first and last period of a series say where each of its rows belongs.
     """
     n = len(codes)
+    codes, numbers = read_only(codes), read_only(numbers)
     parts = run_in_ranges(extents, n, codes, numbers, n_series)
     first = np.minimum.reduce([part[0] for part in parts])
     last = np.maximum.reduce([part[1] for part in parts])
@@ -352,9 +359,9 @@ def _arrange(
         code = np.searchsorted(pointers, absent, side="right") - 1
         when = _said(freq, first[code[0]] + absent[0] - pointers[code[0]])
         raise ParameterError(
-            f"X of {owner} lacks {total - n:,} periods inside {len(np.unique(code)):,} of its {n_series:,} series (freq "
-            f"{freq.name!r}; the first is {when}). Pass gaps='zero' if nothing was asked for then, gaps='missing' if "
-            "nobody knows, or another freq."
+            f"X of {owner} lacks {total - n:,} periods inside {len(np.unique(code)):,} of its {n_series:,} series "
+            f"(freq {freq.name!r}; the first is {when}). Pass gaps='zero' if nothing was asked for then, "
+            "gaps='missing' if nobody knows, or another freq."
         )
     return pointers, first, positions
 

@@ -1,0 +1,397 @@
+"""What all forecasters share: reading long frames, the frame of forecasts, and intervals from past origins."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import replace
+from numbers import Integral
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
+
+from crmkit._compat import Interval, StrOptions
+from crmkit._numba import run_in_ranges
+from crmkit._periods import Frequency
+from crmkit._validation import check_float, check_int
+from crmkit.exceptions import ParameterError
+from crmkit.forecast._forecaster_kernels import naive_scales
+from crmkit.forecast._panel import GAPS, Gaps, Panel, read_panel
+from crmkit.model_selection import ConformalIntervals
+
+#: Errors for each step that ``calibration="auto"`` aims at, and the fewest origins that they come from.
+_ERRORS, _ORIGINS = 100, 4
+
+
+class Forecaster(BaseEstimator, ABC):
+    """Base of the forecasters: not to be used itself.
+
+    A family supplies `_learn`, which is given all series, and `_forecast`, which gives the next values of
+    each series from its own history. Everything else is here.
+
+    While they run, `frequency_`, `season_` and `series_` are set already.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "steps": [Interval(Integral, 1, None, closed="left")],
+        "season": [Interval(Integral, 1, None, closed="left"), None],
+        "calibration": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left")],
+        "clip": ["boolean"],
+        "series": [str, None],
+        "time": [str],
+        "value": [str],
+        "freq": "no_validation",  # type: ignore[dict-item]  # what reads it says what is wrong with one
+        "gaps": [StrOptions(set(GAPS))],
+        "stockouts": [str, None],
+    }
+
+    def __init__(
+        self,
+        *,
+        steps: int = 1,
+        season: int | None = None,
+        calibration: int | Literal["auto"] = "auto",
+        clip: bool = True,
+        series: str | None = "series",
+        time: str = "time",
+        value: str = "value",
+        freq: Any = None,
+        gaps: Gaps = "raise",
+        stockouts: str | None = None,
+    ) -> None:
+        self.steps = steps
+        self.season = season
+        self.calibration = calibration
+        self.clip = clip
+        self.series = series
+        self.time = time
+        self.value = value
+        self.freq = freq
+        self.gaps = gaps
+        self.stockouts = stockouts
+
+    # -- what a family supplies ------------------------------------------------------------------
+
+    @abstractmethod
+    def _learn(self, panel: Panel) -> None:
+        """Learn from all series."""
+
+    @abstractmethod
+    def _forecast(
+        self, panel: Panel, steps: int, future: dict[str, NDArray[np.float64]] | None = None
+    ) -> NDArray[np.float64]:
+        """The next values, shape (n_series, steps): of each series for itself, without any change of state.
+
+        `future` holds the columns of `_exogenous` in the steps to come, each of shape (n_series, steps).
+        NaN where a series has no known value.
+        """
+
+    def _is_fallback(self, panel: Panel, steps: int) -> NDArray[np.bool_]:
+        """Which forecasts are not by the method, as the series is too short for it; shape (n_series, steps)."""
+        return np.zeros((len(panel), steps), dtype=np.bool_)
+
+    def _reach(self) -> int | None:
+        """How many last periods of a series without missing values forecasts depend on; None is all of them."""
+        return None
+
+    def _exogenous(self) -> tuple[str, ...]:
+        """Names of further columns that are read with the series, and must be known in advance."""
+        return ()
+
+    # -- fitting ---------------------------------------------------------------------------------
+
+    def fit(self, X: Any, y: object = None) -> Self:  # noqa: ARG002  scikit-learn's signature
+        """Learn from past values, and keep what forecasts begin with.
+
+        Parameters
+        ----------
+        X : frame, or dict of arrays
+            One row for each series and period, in any order.
+        y : object, default=None
+            Ignored.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        crmkit.exceptions.ParameterError
+            If the frame cannot be read: see the parameters of the class.
+        """
+        self._validate_params()
+        panel = self._read(X, self.freq)
+        self._fit_panel(panel)
+        self._intervals, self._no_intervals = self._calibrate(panel)
+        reach = self._reach()
+        if reach is not None and not np.isnan(panel.values).any():
+            panel = panel.tail(reach)
+        # A copy, since the values may be those of the caller, who may change them.
+        self._history = replace(
+            panel,
+            values=panel.values.copy(),
+            exogenous={name: column.copy() for name, column in panel.exogenous.items()},
+            rows=None,
+        )
+        return self
+
+    def _fit_panel(self, panel: Panel) -> Self:
+        """Learn from a panel, without intervals and without keeping any of it."""
+        self.frequency_ = panel.frequency
+        self.season_ = panel.frequency.season if self.season is None else int(self.season)
+        self.series_ = panel.ids
+        self.n_series_ = len(panel)
+        self._floor = 0.0 if self.clip and not (panel.values < 0).any() else -np.inf
+        scales = self._scales(panel)
+        positive = scales[scales > 0]
+        self._usual_scale = float(np.median(positive)) if len(positive) else 1.0
+        self._learn(panel)
+        return self
+
+    def _read(self, X: Any, freq: str | Frequency | None) -> Panel:
+        return read_panel(
+            X,
+            series=self.series,
+            time=self.time,
+            value=self.value,
+            freq=freq,
+            gaps=self.gaps,
+            stockouts=self.stockouts,
+            exogenous=self._exogenous(),
+            owner=type(self).__name__,
+        )
+
+    def _scales(self, panel: Panel) -> NDArray[np.float64]:
+        scales = np.empty(len(panel))
+        run_in_ranges(naive_scales, len(panel), panel.pointers, panel.values, scales, minimum=1_000)
+        return scales
+
+    # -- forecasts -------------------------------------------------------------------------------
+
+    def predict(self, steps: int | None = None, X: Any = None, *, future: Any = None) -> Any:
+        """Forecast the periods after the last one of each series.
+
+        Parameters
+        ----------
+        steps : int, default=None
+            How many periods; that of the constructor if None.
+        X : frame, or dict of arrays, default=None
+            Histories to forecast from, in the columns of `fit`; series that `fit` did not see are
+            welcome. None: those of `fit`.
+        future : frame, or dict of arrays, default=None
+            Columns that are known in advance, for forecasters that use such: a row for each series
+            and period to come.
+
+        Returns
+        -------
+        frame of n_series × steps rows
+            The columns of series and time by the names of `fit`, sorted by them; ``forecast``, NaN for
+            a series without any known value; and ``is_fallback``, whether the series was too short for
+            the method, so that something simpler stands in.
+
+        Raises
+        ------
+        crmkit.exceptions.ParameterError
+            If X cannot be read.
+        """
+        panel, steps = self._panel_of(X), self._steps_of(steps)
+        forecasts = self._predict_panel(panel, steps, future)
+        columns = {"forecast": forecasts.ravel(), "is_fallback": self._fallbacks(panel, forecasts).ravel()}
+        codes = np.repeat(np.arange(len(panel)), steps)
+        return panel.frame_of(codes, (panel.last[:, None] + np.arange(1, steps + 1)).ravel(), columns)
+
+    def predict_interval(
+        self, steps: int | None = None, X: Any = None, coverage: float = 0.9, *, future: Any = None
+    ) -> NDArray[np.float64]:
+        """Give an interval for each row of `predict`.
+
+        Parameters
+        ----------
+        steps : int, default=None
+            At most that of the constructor, which is the default.
+        X : frame, or dict of arrays, default=None
+            As in `predict`.
+        coverage : float, default=0.9
+            Share of values that the intervals hold, above 0 and below 1.
+        future : frame, or dict of arrays, default=None
+            As in `predict`.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_series × steps, 2)
+            Lower and upper end.
+
+        Raises
+        ------
+        crmkit.exceptions.ParameterError
+            If there are too few errors at past origins for such a coverage.
+
+        Notes
+        -----
+        How wrong were forecasts before? A clone is fitted on the periods before the first of some past
+        origins; from each origin it forecasts `steps` periods, and its errors are collected for each
+        step. The ends of an interval are order statistics of these errors, in units of how much the
+        series itself changes from one period to the next (if it never does, of its mean). This is
+        split-conformal prediction: if errors in those units are exchangeable, the interval holds the
+        value with a probability of about `coverage`, on the average over series. It does not when times
+        change, nor for each series by itself.
+        """
+        coverage = check_float("coverage", coverage, f"{type(self).__name__}.predict_interval", 0, 1, "neither")
+        panel, steps = self._panel_of(X), self._steps_of(steps)
+        self._check_intervals(steps, coverage)
+        forecasts = self._predict_panel(panel, steps, future)
+        return self._interval_around(panel, forecasts, coverage).reshape(-1, 2)
+
+    def _panel_of(self, X: Any) -> Panel:
+        check_is_fitted(self)
+        return self._history if X is None else self._read(X, self.frequency_)
+
+    def _steps_of(self, steps: int | None) -> int:
+        return int(self.steps) if steps is None else check_int("steps", steps, f"{type(self).__name__}.predict", low=1)
+
+    def _predict_panel(self, panel: Panel, steps: int, future: Any = None) -> NDArray[np.float64]:
+        forecasts = self._forecast(panel, steps, self._read_future(future, panel, steps))
+        return np.maximum(forecasts, self._floor)
+
+    def _fallbacks(self, panel: Panel, forecasts: NDArray[np.float64]) -> NDArray[np.bool_]:
+        return self._is_fallback(panel, forecasts.shape[1]) | np.isnan(forecasts)
+
+    def _read_future(self, future: Any, panel: Panel, steps: int) -> dict[str, NDArray[np.float64]] | None:
+        """The columns known in advance, each of shape (n_series, steps)."""
+        names, owner = self._exogenous(), type(self).__name__
+        if not names:
+            if future is not None:
+                raise ParameterError(
+                    f"future= is for forecasters with columns that are known in advance, and this {owner} has none. "
+                    "Leave it out."
+                )
+            return None
+        if future is None:
+            raise ParameterError(
+                f"future=None, but this {owner} uses {list(names)}. Pass a frame with these columns for the {steps:,} "
+                "periods after the last one of each series."
+            )
+        ahead = read_panel(
+            future,
+            series=self.series,
+            time=self.time,
+            value=None,
+            freq=self.frequency_,
+            gaps="missing",
+            exogenous=names,
+            owner=f"{owner}.predict",
+        )
+        places = np.searchsorted(ahead.ids, panel.ids)
+        places[places == len(ahead)] = 0
+        known = ahead.ids[places] == panel.ids
+        offsets = (panel.last + 1 - ahead.first[places])[:, None] + np.arange(steps)
+        inside = known[:, None] & (offsets >= 0) & (offsets < ahead.lengths[places][:, None])
+        positions = np.where(inside, ahead.pointers[places][:, None] + offsets, 0)
+        found = {name: np.where(inside, column[positions], np.nan) for name, column in ahead.exogenous.items()}
+        missing = sum(np.isnan(column) for column in found.values()) > 0
+        if np.any(missing):
+            row, step = np.argwhere(missing)[0]
+            when = panel.times_of(panel.last[row : row + 1] + 1 + step)[0]
+            raise ParameterError(
+                f"future of {owner}.predict lacks values of {list(names)} in {int(np.sum(missing)):,} of "
+                f"{len(panel) * steps:,} periods to come, the first at {when} of series {row} in sorted order. Give "
+                "each series a row for each of them."
+            )
+        return found
+
+    # -- intervals -------------------------------------------------------------------------------
+
+    def _calibrate(self, panel: Panel) -> tuple[list[ConformalIntervals], str]:
+        """Intervals for each step from errors at past origins, or none and why."""
+        steps, name = int(self.steps), type(self).__name__
+        if self.calibration == 0:
+            return [], f"This {name} has calibration=0. Fit it with calibration='auto' or a number of past origins."
+        end, span = int(panel.last.max()) + 1, int(panel.lengths.max())
+        n_origins = self._n_origins(len(panel), steps, span)
+        few = (
+            f"There are no errors at past origins: {span:,} periods are too few for {n_origins:,} origins and "
+            f"{steps:,} steps. Fit on longer series, with fewer steps, or with a smaller calibration=."
+        )
+        if n_origins < 1 or span - steps - n_origins + 1 < 1:
+            return [], few
+        early = panel.before(end - steps - n_origins + 1)
+        if not len(early):
+            return [], few
+        try:
+            model = clone(self)._fit_panel(early)
+        except ParameterError as error:
+            return [], f"There are no errors at past origins, since the series were too short then: {error}"
+        errors = [model._errors_at(panel, end - steps - back, steps) for back in range(n_origins)]
+        pooled = np.concatenate(errors)
+        columns = [np.sort(column[~np.isnan(column)]) for column in pooled.T]
+        none = np.empty(0)
+        return [ConformalIntervals(none, [column], False, 1.0, -np.inf) for column in columns], few
+
+    def _n_origins(self, n_series: int, steps: int, span: int) -> int:
+        if self.calibration != "auto":
+            return int(self.calibration)
+        # Half of the periods are left to learn from.
+        return min(max(_ORIGINS, -(-_ERRORS // n_series)), span // 2 - steps + 1)
+
+    def _errors_at(self, panel: Panel, origin: int, steps: int) -> NDArray[np.float64]:
+        """Errors of forecasts made at an origin in units of each series, shape (n_series then, steps)."""
+        known = panel.before(origin)
+        if not len(known):
+            return np.empty((0, steps))
+        actual = actual_values(panel, known.ids, origin, steps)
+        # Series that ended before the origin are forecast for periods that nobody asks about.
+        actual[known.last + 1 < origin] = np.nan
+        future = {
+            name: actual_values(replace(panel, values=panel.exogenous[name]), known.ids, origin, steps)
+            for name in self._exogenous()
+        }
+        forecasts = np.maximum(self._forecast(known, steps, future or None), self._floor)
+        return (actual - forecasts) / self._units(known)[:, None]
+
+    def _units(self, panel: Panel) -> NDArray[np.float64]:
+        """What errors of each series are measured in."""
+        scales = self._scales(panel)
+        return np.where(scales > 0, scales, self._usual_scale)
+
+    def _check_intervals(self, steps: int, coverage: float) -> None:
+        owner = f"{type(self).__name__}.predict_interval"
+        if not self._intervals:
+            raise ParameterError(f"{owner} has nothing to learn from. {self._no_intervals}")
+        if steps > len(self._intervals):
+            raise ParameterError(
+                f"The 'steps' parameter of {owner} must be at most the steps={len(self._intervals)} of the "
+                f"constructor, for which errors were collected. Got {steps} instead. Fit with more steps."
+            )
+        # The rounding keeps 2 / (1 - 0.9) at 20.
+        fewest = int(np.ceil(round(2 / (1 - coverage), 6))) - 1
+        n = min(len(known.errors[0]) for known in self._intervals[:steps])
+        if n < fewest:
+            raise ParameterError(
+                f"The 'coverage' parameter of {owner} is {coverage:g}, for which {fewest:,} errors at past origins are "
+                f"needed for each step. There are {n:,}. Pass a lower coverage, more series, or fit with a larger "
+                "calibration=, the number of past origins."
+            )
+
+    def _interval_around(self, panel: Panel, forecasts: NDArray[np.float64], coverage: float) -> NDArray[np.float64]:
+        """Intervals of shape (n_series, steps, 2)."""
+        ends = np.stack(
+            [known.around(np.zeros(1), coverage)[0] for known in self._intervals[: forecasts.shape[1]]], axis=0
+        )
+        return np.maximum(forecasts[:, :, None] + self._units(panel)[:, None, None] * ends, self._floor)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        return tags
+
+
+def actual_values(panel: Panel, ids: NDArray[Any], origin: int, steps: int) -> NDArray[np.float64]:
+    """The values of some series in the periods from an origin on, shape (n_ids, steps); NaN where there are none."""
+    places = np.searchsorted(panel.ids, ids)
+    offsets = origin - panel.first[places][:, None] + np.arange(steps)
+    inside = (offsets >= 0) & (offsets < panel.lengths[places][:, None])
+    positions = np.where(inside, panel.pointers[places][:, None] + offsets, 0)
+    return np.where(inside, panel.values[positions].astype(np.float64), np.nan)
