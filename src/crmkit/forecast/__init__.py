@@ -6,4 +6,19 @@ Forecasts stand beside the seasonal naive, and past origins show how wrong they 
 
 from __future__ import annotations
 
-__all__ = []
+from crmkit.forecast._baselines import (
+    EMAForecaster,
+    MovingAverageForecaster,
+    NaiveForecaster,
+    SeasonalNaiveForecaster,
+)
+from crmkit.forecast._croston import CrostonForecaster, demand_classes
+
+__all__ = [
+    "CrostonForecaster",
+    "EMAForecaster",
+    "MovingAverageForecaster",
+    "NaiveForecaster",
+    "SeasonalNaiveForecaster",
+    "demand_classes",
+]

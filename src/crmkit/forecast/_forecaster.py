@@ -126,6 +126,8 @@ class Forecaster(BaseEstimator, ABC):
         panel = self._read(X, self.freq)
         self._fit_panel(panel)
         self._intervals, self._no_intervals = self._calibrate(panel)
+        # Before the history is cut short.
+        self._history_units = self._units(panel)
         reach = self._reach()
         if reach is not None and not np.isnan(panel.values).any():
             panel = panel.tail(reach)
@@ -243,7 +245,8 @@ class Forecaster(BaseEstimator, ABC):
         panel, steps = self._panel_of(X), self._steps_of(steps)
         self._check_intervals(steps, coverage)
         forecasts = self._predict_panel(panel, steps, future)
-        return self._interval_around(panel, forecasts, coverage).reshape(-1, 2)
+        units = self._history_units if X is None else self._units(panel)
+        return self._interval_around(forecasts, units, coverage).reshape(-1, 2)
 
     def _panel_of(self, X: Any) -> Panel:
         check_is_fitted(self)
@@ -375,12 +378,13 @@ class Forecaster(BaseEstimator, ABC):
                 "calibration=, the number of past origins."
             )
 
-    def _interval_around(self, panel: Panel, forecasts: NDArray[np.float64], coverage: float) -> NDArray[np.float64]:
+    def _interval_around(
+        self, forecasts: NDArray[np.float64], units: NDArray[np.float64], coverage: float
+    ) -> NDArray[np.float64]:
         """Intervals of shape (n_series, steps, 2)."""
-        ends = np.stack(
-            [known.around(np.zeros(1), coverage)[0] for known in self._intervals[: forecasts.shape[1]]], axis=0
-        )
-        return np.maximum(forecasts[:, :, None] + self._units(panel)[:, None, None] * ends, self._floor)
+        known = self._intervals[: forecasts.shape[1]]
+        ends = np.concatenate([step.around(np.zeros(1), coverage) for step in known])
+        return np.maximum(forecasts[:, :, None] + units[:, None, None] * ends, self._floor)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
