@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from crmkit._compat import Interval, StrOptions
 from crmkit._frames import make_frame
 from crmkit._numba import run_in_ranges
-from crmkit._periods import Frequency
 from crmkit.exceptions import ParameterError
 from crmkit.forecast._baselines import FlatForecaster
 from crmkit.forecast._croston_kernels import croston, demand_moments, teunter
@@ -133,15 +132,13 @@ class CrostonForecaster(FlatForecaster):
     def _learn(self, panel: Panel) -> None:
         """Nothing is to be learnt."""
 
-    def _read(self, X: Any, freq: str | Frequency | None) -> Panel:
-        panel = super()._read(X, freq)
+    def _check(self, panel: Panel) -> None:
         negative = int((panel.values < 0).sum())
         if negative:
             raise ParameterError(
                 f"value={self.value!r} of CrostonForecaster is negative in {negative:,} of {len(panel.values):,} "
                 "periods, and demand is not. Cut it at 0, or leave refunds out."
             )
-        return panel
 
     def _levels(self, panel: Panel) -> NDArray[np.float64]:
         alpha = float(self.alpha)

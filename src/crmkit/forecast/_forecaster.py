@@ -89,6 +89,9 @@ class Forecaster(BaseEstimator, ABC):
         NaN where a series has no known value.
         """
 
+    def _check(self, panel: Panel) -> None:
+        """Refuse histories that the family cannot forecast from."""
+
     def _is_fallback(self, panel: Panel, steps: int) -> NDArray[np.bool_]:
         """Which forecasts are not by the method, as the series is too short for it; shape (n_series, steps)."""
         return np.zeros((len(panel), steps), dtype=np.bool_)
@@ -123,7 +126,10 @@ class Forecaster(BaseEstimator, ABC):
             If the frame cannot be read: see the parameters of the class.
         """
         self._validate_params()
-        panel = self._read(X, self.freq)
+        return self._fit_history(self._read(X, self.freq))
+
+    def _fit_history(self, panel: Panel) -> Self:
+        """Learn from a panel, and keep what forecasts begin with."""
         self._fit_panel(panel)
         self._intervals, self._no_intervals = self._calibrate(panel)
         # Before the history is cut short.
@@ -142,12 +148,13 @@ class Forecaster(BaseEstimator, ABC):
 
     def _fit_panel(self, panel: Panel) -> Self:
         """Learn from a panel, without intervals and without keeping any of it."""
+        self._check(panel)
         self.frequency_ = panel.frequency
         self.season_ = panel.frequency.season if self.season is None else int(self.season)
         self.series_ = panel.ids
         self.n_series_ = len(panel)
         self._floor = 0.0 if self.clip and not (panel.values < 0).any() else -np.inf
-        scales = self._scales(panel)
+        scales = own_scales(panel)
         positive = scales[scales > 0]
         self._usual_scale = float(np.median(positive)) if len(positive) else 1.0
         self._learn(panel)
@@ -165,11 +172,6 @@ class Forecaster(BaseEstimator, ABC):
             exogenous=self._exogenous(),
             owner=type(self).__name__,
         )
-
-    def _scales(self, panel: Panel) -> NDArray[np.float64]:
-        scales = np.empty(len(panel))
-        run_in_ranges(naive_scales, len(panel), panel.pointers, panel.values, scales, minimum=1_000)
-        return scales
 
     # -- forecasts -------------------------------------------------------------------------------
 
@@ -200,7 +202,7 @@ class Forecaster(BaseEstimator, ABC):
             If X cannot be read.
         """
         panel, steps = self._panel_of(X), self._steps_of(steps)
-        forecasts = self._predict_panel(panel, steps, future)
+        forecasts = self._predict_panel(panel, steps, self._read_future(future, panel, steps))
         columns = {"forecast": forecasts.ravel(), "is_fallback": self._fallbacks(panel, forecasts).ravel()}
         codes = np.repeat(np.arange(len(panel)), steps)
         return panel.frame_of(codes, (panel.last[:, None] + np.arange(1, steps + 1)).ravel(), columns)
@@ -244,20 +246,25 @@ class Forecaster(BaseEstimator, ABC):
         coverage = check_float("coverage", coverage, f"{type(self).__name__}.predict_interval", 0, 1, "neither")
         panel, steps = self._panel_of(X), self._steps_of(steps)
         self._check_intervals(steps, coverage)
-        forecasts = self._predict_panel(panel, steps, future)
+        forecasts = self._predict_panel(panel, steps, self._read_future(future, panel, steps))
         units = self._history_units if X is None else self._units(panel)
         return self._interval_around(forecasts, units, coverage).reshape(-1, 2)
 
     def _panel_of(self, X: Any) -> Panel:
         check_is_fitted(self)
-        return self._history if X is None else self._read(X, self.frequency_)
+        if X is None:
+            return self._history
+        panel = self._read(X, self.frequency_)
+        self._check(panel)
+        return panel
 
     def _steps_of(self, steps: int | None) -> int:
         return int(self.steps) if steps is None else check_int("steps", steps, f"{type(self).__name__}.predict", low=1)
 
-    def _predict_panel(self, panel: Panel, steps: int, future: Any = None) -> NDArray[np.float64]:
-        forecasts = self._forecast(panel, steps, self._read_future(future, panel, steps))
-        return np.maximum(forecasts, self._floor)
+    def _predict_panel(
+        self, panel: Panel, steps: int, future: dict[str, NDArray[np.float64]] | None = None
+    ) -> NDArray[np.float64]:
+        return np.maximum(self._forecast(panel, steps, future), self._floor)
 
     def _fallbacks(self, panel: Panel, forecasts: NDArray[np.float64]) -> NDArray[np.bool_]:
         return self._is_fallback(panel, forecasts.shape[1]) | np.isnan(forecasts)
@@ -340,23 +347,18 @@ class Forecaster(BaseEstimator, ABC):
         return min(max(_ORIGINS, -(-_ERRORS // n_series)), span // 2 - steps + 1)
 
     def _errors_at(self, panel: Panel, origin: int, steps: int) -> NDArray[np.float64]:
-        """Errors of forecasts made at an origin in units of each series, shape (n_series then, steps)."""
-        known = panel.before(origin)
+        """Errors of forecasts made at an origin, in units of each series that had not ended; shape (n, steps)."""
+        known = panel.until(origin)
         if not len(known):
             return np.empty((0, steps))
-        actual = actual_values(panel, known.ids, origin, steps)
-        # Series that ended before the origin are forecast for periods that nobody asks about.
-        actual[known.last + 1 < origin] = np.nan
-        future = {
-            name: actual_values(replace(panel, values=panel.exogenous[name]), known.ids, origin, steps)
-            for name in self._exogenous()
-        }
-        forecasts = np.maximum(self._forecast(known, steps, future or None), self._floor)
+        actual, _ = panel.ahead(known.ids, origin, steps)
+        future = panel.exogenous_ahead(self._exogenous(), known.ids, origin, steps)
+        forecasts = self._predict_panel(known, steps, future)
         return (actual - forecasts) / self._units(known)[:, None]
 
     def _units(self, panel: Panel) -> NDArray[np.float64]:
         """What errors of each series are measured in."""
-        scales = self._scales(panel)
+        scales = own_scales(panel)
         return np.where(scales > 0, scales, self._usual_scale)
 
     def _check_intervals(self, steps: int, coverage: float) -> None:
@@ -392,10 +394,15 @@ class Forecaster(BaseEstimator, ABC):
         return tags
 
 
-def actual_values(panel: Panel, ids: NDArray[Any], origin: int, steps: int) -> NDArray[np.float64]:
-    """The values of some series in the periods from an origin on, shape (n_ids, steps); NaN where there are none."""
-    places = np.searchsorted(panel.ids, ids)
-    offsets = origin - panel.first[places][:, None] + np.arange(steps)
-    inside = (offsets >= 0) & (offsets < panel.lengths[places][:, None])
-    positions = np.where(inside, panel.pointers[places][:, None] + offsets, 0)
-    return np.where(inside, panel.values[positions].astype(np.float64), np.nan)
+def scales_over(panel: Panel, season: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean absolute change of each series over a season, and its mean absolute value; NaN where unknown."""
+    changes, levels = np.empty(len(panel)), np.empty(len(panel))
+    args = (panel.pointers, panel.values, season, changes, levels)
+    run_in_ranges(naive_scales, len(panel), *args, minimum=1_000)
+    return changes, levels
+
+
+def own_scales(panel: Panel) -> NDArray[np.float64]:
+    """How much each series changes from one period to the next; its mean absolute value if it never does."""
+    changes, levels = scales_over(panel, 1)
+    return np.where(changes > 0, changes, levels)

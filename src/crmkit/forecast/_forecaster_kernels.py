@@ -8,25 +8,19 @@ from crmkit._numba import kernel
 
 
 @kernel
-def naive_scales(start, stop, pointers, values, scales):
-    """Mean absolute change from one period to the next; else the mean absolute value; NaN where nothing is known.
-
-    The second where the series never changes, or no two neighbours are known.
-    """
+def naive_scales(start, stop, pointers, values, season, changes, levels):
+    """Mean absolute change of each series over a season, and mean absolute value; NaN where nothing is known."""
     for series in range(start, stop):
-        changes, n_changes = 0.0, 0
-        levels, n_levels = 0.0, 0
-        before = np.nan
+        change, n_changes = 0.0, 0
+        level, n_levels = 0.0, 0
         for position in range(pointers[series], pointers[series + 1]):
             value = np.float64(values[position])
-            if value == value:
-                levels += abs(value)
-                n_levels += 1
-                if before == before:
-                    changes += abs(value - before)
-                    n_changes += 1
-            before = value
-        if changes > 0.0:
-            scales[series] = changes / n_changes
-        else:
-            scales[series] = levels / n_levels if n_levels > 0 else np.nan
+            if value != value:
+                continue
+            level += abs(value)
+            n_levels += 1
+            if position - season >= pointers[series] and values[position - season] == values[position - season]:
+                change += abs(value - values[position - season])
+                n_changes += 1
+        changes[series] = change / n_changes if n_changes > 0 else np.nan
+        levels[series] = level / n_levels if n_levels > 0 else np.nan

@@ -124,6 +124,11 @@ class Panel:
         """The periods before one; series that had not begun are left out."""
         return self._cut(np.zeros(len(self), dtype=np.int64), np.clip(number - self.first, 0, self.lengths))
 
+    def until(self, number: int) -> Panel:
+        """The periods before one of those series that reach up to it."""
+        known = self.before(number)
+        return known.take(np.flatnonzero(known.last == number - 1))
+
     def since(self, number: int) -> Panel:
         """The periods from one on; series that had ended are left out."""
         return self._cut(np.clip(number - self.first, 0, self.lengths), self.lengths)
@@ -137,6 +142,30 @@ class Panel:
         chosen = np.zeros(len(self), dtype=np.bool_)
         chosen[codes] = True
         return self._cut(np.zeros(len(self), dtype=np.int64), np.where(chosen, self.lengths, 0))
+
+    def ahead(
+        self, ids: NDArray[Any], number: int, steps: int, column: NDArray[Any] | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Values of some series in the periods from one on, NaN where there are none; and where there are.
+
+        Both of shape (n_ids, steps). The ids must be among those of the panel.
+        """
+        places = np.searchsorted(self.ids, ids)
+        offsets = number - self.first[places][:, None] + np.arange(steps)
+        inside = (offsets >= 0) & (offsets < self.lengths[places][:, None])
+        positions = np.where(inside, self.pointers[places][:, None] + offsets, 0)
+        values = (self.values if column is None else column)[positions]
+        return np.where(inside, values, np.nan).astype(np.float64), inside
+
+    def exogenous_ahead(
+        self, names: Sequence[str], ids: NDArray[Any], number: int, steps: int
+    ) -> dict[str, NDArray[np.float64]] | None:
+        """Further columns as `ahead`, with 0 after a series has ended, where nobody looks; None if there are none."""
+        found = {}
+        for name in names:
+            values, inside = self.ahead(ids, number, steps, self.exogenous[name])
+            found[name] = np.where(inside, values, 0.0)
+        return found or None
 
     def _cut(self, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> Panel:
         """Keep of each series the values from one on and before another, counted in the series."""
