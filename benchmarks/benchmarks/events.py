@@ -165,3 +165,23 @@ class Append(WarmUp):
 
     def time_append(self, *_):
         self.log.append(self.day, observed_until="2026-01-01")
+
+
+class Demand(WarmUp):
+    """Weeks of two years: of each of a thousand items, of each customer, and of everybody."""
+
+    params = [[100_000, 10_000_000], ["item", "customer", None], ["quantity", "purchases", "money"]]
+    param_names = ["n_events", "by", "of"]
+
+    def setup(self, n_events, by, of):
+        rng = np.random.default_rng(0)
+        frame = make_events(n_events).assign(item=rng.integers(1_000, size=n_events))
+        frame["quantity"] = rng.integers(1, 9, size=n_events)
+        self.log = EventLog.from_frame(frame, item="item", quantity="quantity", **COLUMNS)
+        self.log.demand("W", by=by, of=of)
+
+    def time_demand(self, n_events, by, of):
+        self.log.demand("W", by=by, of=of)
+
+    def peakmem_demand(self, n_events, by, of):
+        self.log.demand("W", by=by, of=of)

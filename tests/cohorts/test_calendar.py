@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crmkit._numba._period_kernels import period_of
 from crmkit.cohorts._calendar import calendar
-from crmkit.cohorts._cohorts_kernels import period_of
 
 FREQUENCIES = {"week": "W-SUN", "month": "M", "quarter": "Q-DEC", "year": "Y-DEC"}
 MOMENTS = st.integers(

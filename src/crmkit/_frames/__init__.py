@@ -10,7 +10,7 @@ from crmkit._frames._ids import check_same_sort, factorize, lookup_ids
 from crmkit._frames._numbers import Category, extra_column, number_column
 from crmkit._frames._read import Columns, column_names, read_columns
 from crmkit._frames._times import TimeColumn, instant, instants, localize, time_column
-from crmkit._frames._write import concat_columns, make_frame, row_index
+from crmkit._frames._write import concat_columns, make_frame, repeat_ids, row_index
 
 __all__ = [
     "Category",
@@ -28,6 +28,7 @@ __all__ = [
     "make_frame",
     "number_column",
     "read_columns",
+    "repeat_ids",
     "row_index",
     "time_column",
 ]

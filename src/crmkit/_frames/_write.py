@@ -47,6 +47,18 @@ def _native(values: Any, backend: Backend) -> Any:
     return values
 
 
+def repeat_ids(ids: NDArray[Any], codes: NDArray[np.int32], backend: Backend) -> Any:
+    """The column ``ids[codes]``, as `make_frame` takes it: text is converted once an id, not once a row."""
+    if ids.dtype.kind != "U":
+        return ids[codes]
+    column = _native(ids, backend)
+    if backend == "polars":
+        import polars as pl
+
+        return pl.Series(column, dtype=pl.String).gather(codes)
+    return column.take(codes)
+
+
 def row_index(customers: NDArray[Any], codes: NDArray[np.int32], as_of: NDArray[np.int64]) -> pd.MultiIndex:
     """The index (customer_id, as_of) of rows, without hashing what is known already.
 

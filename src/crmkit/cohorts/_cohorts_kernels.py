@@ -10,17 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from crmkit._numba import kernel
-
-
-@kernel
-def period_of(moment, edges, pace):
-    """The period that holds a moment: guessed from the mean length of periods, then put right."""
-    period = min(max(int((moment - edges[0]) * pace), 0), len(edges) - 2)
-    while moment >= edges[period + 1]:
-        period += 1
-    while moment < edges[period]:
-        period -= 1
-    return period
+from crmkit._numba._period_kernels import period_of
 
 
 @kernel

@@ -622,6 +622,73 @@ class EventLog:
 
         return rows_of_frame(self, frame, customer=customer, as_of=as_of, horizon=horizon, gap=gap, censored=censored)
 
+    # -- series of it ----------------------------------------------------------------------------
+
+    def demand(
+        self,
+        freq: Any,
+        *,
+        by: Literal["item", "customer"] | None = "item",
+        of: Literal["quantity", "purchases", "money"] = "quantity",
+    ) -> Any:
+        """What was bought in each period of the calendar, as a long frame for `crmkit.forecast`.
+
+        A series runs from the period of its first purchase to the last period that `observed_until`
+        does not cut, with zeros where nothing was bought: nobody buying is known to be zero, except
+        where the shelf was empty, which a log does not tell.
+
+        Parameters
+        ----------
+        freq : {"h", "D", "W", "M", "Q", "Y"} or duration
+            Length of the periods, on the wall clock of the log's zone. Weeks begin on Monday; a
+            duration such as ``"14D"`` counts from a Monday. pandas' names, such as ``"MS"``, are
+            understood.
+        by : {"item", "customer", None}, default="item"
+            What has a series of its own. With None there is one, named ``"all"``.
+        of : {"quantity", "purchases", "money"}, default="quantity"
+            What is added up. ``"quantity"``: that of purchases; refunds are not taken off it, because
+            what came back had been asked for, and a negative quantity corrects a stock and counts
+            nothing. ``"purchases"``: as everywhere in crmkit, what a customer buys on one day is one
+            purchase (of each item that is in it). ``"money"``: purchases and refunds, each at its own
+            time.
+
+        Returns
+        -------
+        pandas or polars DataFrame
+            Columns ``series`` (id), ``time`` (beginning of the period, datetime) and ``value``
+            (float64), sorted by series and time. What was never bought before the last complete
+            period ended has no rows, and refunds from before a series' first purchase are in none.
+
+        Raises
+        ------
+        ParameterError
+            There is no such period, or the log lacks the items, quantities or money asked for.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from crmkit import EventLog
+        >>> lines = pd.DataFrame(
+        ...     {
+        ...         "who": [7, 7, 9, 9],
+        ...         "when": ["2024-01-02", "2024-01-17", "2024-01-12", "2024-01-23"],
+        ...         "what": ["tea", "tea", "pot", "tea"],
+        ...         "n": [2, 3, 1, 9],
+        ...     }
+        ... )
+        >>> log = EventLog.from_frame(lines, customer="who", time="when", item="what", quantity="n")
+        >>> log.demand("W")  # the week of 22 January is not over
+          series       time  value
+        0    pot 2024-01-08    1.0
+        1    pot 2024-01-15    0.0
+        2    tea 2024-01-01    2.0
+        3    tea 2024-01-08    0.0
+        4    tea 2024-01-15    3.0
+        """
+        from crmkit.events._demand import demand
+
+        return demand(self, freq, by, of)
+
     # -- on disk ---------------------------------------------------------------------------------
 
     def save(self, folder: str | Path) -> None:

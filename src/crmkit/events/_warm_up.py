@@ -22,9 +22,11 @@ def warm_up() -> None:
         "kind": np.array(["order", "visit", "order"])[row % 3],
         "item": np.array(["a", "b", "c", "d"])[row % 4],
         "order": row // 2,
+        "quantity": row % 3,
     }
     roles: dict[str, Any] = {"time": "time", "value": "value", "observed_until": "2024-06-01"}
     everything: dict[str, Any] = {**roles, "kind": "kind", "purchases": ["order"], "item": "item", "order": "order"}
+    everything["quantity"] = "quantity"
     sparse = row * 7_919_000_000_000
     customers = {
         "dense": np.where(row < _N // 2, row, 0),
@@ -57,6 +59,8 @@ def _use(log: EventLog) -> None:
     rows.interactions(halflife="30D")
     rows.happens("visit")
     rows.tenure("order", "visit", "30D")
+    for of in ("quantity", "purchases", "money"):
+        log.demand("M", by="item", of=of)
     log.snapshot(alive=("order", "visit"), customers=log.customers[:5]).summary()
     log.snapshots_at({"customer": log.customers[:5], "as_of": ["2024-02-01"] * 5}, customer="customer", as_of="as_of")
 
