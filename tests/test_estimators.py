@@ -27,6 +27,7 @@ FEWEST: dict[str, tuple[int, int]] = {
     "GammaGamma": (1, 13),
     "HybridRecommender": (40, 13),
     "EASERecommender": (40, 13),
+    "EMASmoother": (40, 13),
     "ItemCosineRecommender": (40, 13),
     "ItemSimilarityRecommender": (40, 13),
     "ModifiedBetaGeoNBD": (1, 13),

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from crmkit.events import EventLog
     from crmkit.features import RFMTransformer
     from crmkit.recommend import ItemCosineRecommender
+    from crmkit.smoothing import EMASmoother
     from crmkit.value import CLVEstimator
 
 # Rooms, and the room in which each flagship name lives. A new room is one entry here, one in
@@ -53,6 +54,7 @@ _ROOMS = frozenset(
 )
 _FLAGSHIPS = {
     "CLVEstimator": "crmkit.value",
+    "EMASmoother": "crmkit.smoothing",
     "EventLog": "crmkit.events",
     "ItemCosineRecommender": "crmkit.recommend",
     "RFMTransformer": "crmkit.features",
@@ -60,6 +62,7 @@ _FLAGSHIPS = {
 
 __all__ = [
     "CLVEstimator",
+    "EMASmoother",
     "EventLog",
     "ItemCosineRecommender",
     "RFMTransformer",

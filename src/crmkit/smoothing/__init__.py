@@ -7,4 +7,9 @@ period in which all was well, and say when it no longer is.
 
 from __future__ import annotations
 
-__all__ = []
+from crmkit.smoothing._cusum_chart import CUSUMChart
+from crmkit.smoothing._ema import EMASmoother
+from crmkit.smoothing._ewma_chart import EWMAChart
+from crmkit.smoothing._rate_charts import PChart, UChart
+
+__all__ = ["CUSUMChart", "EMASmoother", "EWMAChart", "PChart", "UChart"]

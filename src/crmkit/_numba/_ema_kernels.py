@@ -1,0 +1,225 @@
+"""Exponential moving averages: of rows, of columns, of series one after the other.
+
+All are one recursion. A mean y of weight `old` meets a value x of weight `new`: with ``old *= decay``
+first, ``y += (x - y) * new / (old + new)``, and then `old` is ``old + new`` (adjusted weights) or 1 (not
+adjusted). Written as a step from y towards x, a constant series stays what it is. Before the first value
+`old` is 0, so that y becomes x without a branch.
+
+Where no value is missing, the weights ``new / (old + new)`` are the same for all series and computed
+once. A missing value makes the last mean NaN, so `complete_rows` and `complete_columns` need no test on
+the way: the caller looks at the last means, and has the series with gaps done again by the others. All
+of them give the same bits.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from crmkit._numba._policy import kernel
+
+
+@kernel
+def complete_weights(decay, new, adjust):
+    """Return the weight of each value of a series without gaps, shape (n_times,); the first is 1."""
+    weights = np.empty(len(decay))
+    old = 0.0
+    for t in range(len(decay)):
+        old *= decay[t]
+        weights[t] = new / (old + new)
+        old = old + new if adjust else 1.0
+    return weights
+
+
+@kernel
+def complete_rows(start, stop, values, weights, out):
+    """Average rows without gaps.
+
+    A step waits for the one before it, some twelve cycles; eight rows side by side fill the wait, and
+    take 1.05 times as long as copying them.
+    """
+    n_times = values.shape[1]
+    row = start
+    while row + 8 <= stop:
+        a, b, c, d = values[row], values[row + 1], values[row + 2], values[row + 3]
+        e, f, g, h = values[row + 4], values[row + 5], values[row + 6], values[row + 7]
+        out_a, out_b, out_c, out_d = out[row], out[row + 1], out[row + 2], out[row + 3]
+        out_e, out_f, out_g, out_h = out[row + 4], out[row + 5], out[row + 6], out[row + 7]
+        # As float64, also where the values are float32.
+        y_a, y_b, y_c, y_d = np.float64(a[0]), np.float64(b[0]), np.float64(c[0]), np.float64(d[0])
+        y_e, y_f, y_g, y_h = np.float64(e[0]), np.float64(f[0]), np.float64(g[0]), np.float64(h[0])
+        for t in range(n_times):
+            weight = weights[t]
+            y_a += (a[t] - y_a) * weight
+            y_b += (b[t] - y_b) * weight
+            y_c += (c[t] - y_c) * weight
+            y_d += (d[t] - y_d) * weight
+            y_e += (e[t] - y_e) * weight
+            y_f += (f[t] - y_f) * weight
+            y_g += (g[t] - y_g) * weight
+            y_h += (h[t] - y_h) * weight
+            out_a[t], out_b[t], out_c[t], out_d[t] = y_a, y_b, y_c, y_d
+            out_e[t], out_f[t], out_g[t], out_h[t] = y_e, y_f, y_g, y_h
+        row += 8
+    for rest in range(row, stop):
+        mean = np.float64(values[rest, 0])
+        for t in range(n_times):
+            mean += (values[rest, t] - mean) * weights[t]
+            out[rest, t] = mean
+
+
+@kernel
+def complete_columns(start, stop, values, weights, out, means):
+    """Average columns without gaps: values of shape (n_times, n_series); `means` are the float64 means of the series.
+
+    The loop over series has no chain, so it is done by vectors of the processor.
+    """
+    for series in range(start, stop):
+        means[series] = values[0, series]
+    for t in range(values.shape[0]):
+        weight = weights[t]
+        for series in range(start, stop):
+            means[series] += (values[t, series] - means[series]) * weight
+            out[t, series] = means[series]
+
+
+@kernel
+def step(start, stop, values, decay, new, adjust, ignore_na, min_periods, means, old, counts, out):
+    """Carry the means of columns over values of shape (n_times, n_series), in which NaN is a missing value.
+
+    `means`, `old` and `counts` (of values seen, as float64: one sort of number keeps the loop in
+    vectors) are the state of the series, and are changed.
+    """
+    for t in range(values.shape[0]):
+        ageing = decay[t]
+        for series in range(start, stop):
+            value = values[t, series]
+            seen = value == value
+            weight = old[series] * (ageing if seen or not ignore_na else 1.0)
+            # Where nothing is left of the mean, the step starts at 0, so that it ends at the value itself.
+            mean = means[series] if weight > 0.0 else 0.0
+            moved = mean + (value - mean) * (new / (weight + new))
+            means[series] = moved if seen else means[series]
+            old[series] = (weight + new if adjust else 1.0) if seen else weight
+            counts[series] += 1.0 if seen else 0.0
+            out[t, series] = means[series] if counts[series] >= min_periods else np.nan
+
+
+@kernel
+def step_rows(
+    start, stop, values, decay, new, adjust, ignore_na, min_periods, means, old, counts, out, width, length
+):
+    """Carry the means of rows over values of shape (n_series, n_times): `step`, upon turned tiles.
+
+    Turning tiles of `width` rows and `length` times and back, and a loop in vectors between, takes half as
+    long as the rows as they stand, whose steps wait for each other. 16 and 64 are best; as constants of
+    this function they would be unrolled, and take twice as long.
+    """
+    n_times = values.shape[1]
+    tile = np.full((length, width), np.nan)
+    done = np.empty((length, width))
+    mean, weight, count = np.empty(width), np.empty(width), np.empty(width)
+    for first in range(start, stop, width):
+        rows = min(width, stop - first)
+        mean[:rows], weight[:rows] = means[first : first + rows], old[first : first + rows]
+        count[:rows] = counts[first : first + rows]
+        for begin in range(0, n_times, length):
+            times = min(length, n_times - begin)
+            for row in range(rows):
+                for t in range(times):
+                    tile[t, row] = values[first + row, begin + t]
+            step(
+                0, width, tile[:times], decay[begin : begin + times], new, adjust, ignore_na, min_periods,
+                mean, weight, count, done,
+            )  # fmt: skip
+            for row in range(rows):
+                for t in range(times):
+                    out[first + row, begin + t] = done[t, row]
+        means[first : first + rows], old[first : first + rows] = mean[:rows], weight[:rows]
+        counts[first : first + rows] = count[:rows]
+
+
+@kernel
+def smooth_series(start, stop, values, pointers, elapsed, fading, new, adjust, ignore_na, min_periods, out):
+    """Average series ``values[pointers[s]:pointers[s + 1]]`` of any lengths, one after the other.
+
+    `fading` is what is left of a weight after one unit of time; `elapsed`, of one element for each
+    value or empty, is the time since the value before it in those units: 1 throughout where it is empty.
+    """
+    regular = len(elapsed) == 0
+    for series in range(start, stop):
+        mean, old, count = 0.0, 0.0, 0
+        for position in range(pointers[series], pointers[series + 1]):
+            value = values[position]
+            seen = value == value
+            weight = old
+            if old > 0.0 and (seen or not ignore_na):
+                weight *= fading if regular else fading ** elapsed[position]
+            if seen:
+                if weight > 0.0:
+                    mean += (value - mean) * (new / (weight + new))
+                else:
+                    mean = np.float64(value)
+                old = weight + new if adjust else 1.0
+                count += 1
+            else:
+                old = weight
+            out[position] = mean if count >= min_periods else np.nan
+
+
+@kernel
+def last_means(start, stop, values, times, first, last, same, unit, fading, new, adjust, ignore_na, min_periods, out):
+    """Average the values ``values[first[r]:last[r]]`` of rows, and keep the last mean of each.
+
+    Where ``same[r]`` the row's values begin as those of the row before it and go on: it starts where
+    that one ended. `times` are int64, and `unit` is the time in which a weight is multiplied by `fading`;
+    without times (length 0) each value is one unit after the one before it.
+    """
+    regular = len(times) == 0
+    mean, old, count, position = 0.0, 0.0, 0, 0
+    for row in range(start, stop):
+        if row == start or not same[row]:
+            mean, old, count, position = 0.0, 0.0, 0, first[row]
+        while position < last[row]:
+            value = values[position]
+            seen = value == value
+            weight = old
+            if old > 0.0 and (seen or not ignore_na):
+                weight *= fading if regular else fading ** ((times[position] - times[position - 1]) / unit)
+            if seen:
+                mean = mean + (value - mean) * (new / (weight + new)) if weight > 0.0 else value
+                old = weight + new if adjust else 1.0
+                count += 1
+            else:
+                old = weight
+            position += 1
+        out[row] = mean if count >= min_periods else np.nan
+
+
+@kernel
+def forecast_errors(start, stop, values, pointers, alphas, adjust, ignore_na):
+    """Add up the squared errors of forecasting each value by the mean of those before it.
+
+    Returns, for each alpha, the sum over the series, and the number of forecasts, which is the same for
+    all. All alphas go along at once: the data are read once, and their steps do not wait for each other.
+    """
+    n = len(alphas)
+    sums, means, old = np.zeros(n), np.zeros(n), np.zeros(n)
+    count = 0
+    for series in range(start, stop):
+        old[:] = 0.0
+        means[:] = 0.0
+        begun = False
+        for position in range(pointers[series], pointers[series + 1]):
+            value = np.float64(values[position])
+            seen = value == value
+            if seen and begun:
+                count += 1
+            for k in range(n):
+                new = 1.0 if adjust else alphas[k]
+                weight = old[k] * (1.0 - alphas[k] if seen or not ignore_na else 1.0)
+                error = value - means[k] if seen else 0.0
+                sums[k] += error * error if begun else 0.0
+                means[k] = means[k] + error * (new / (weight + new)) if seen else means[k]
+                old[k] = (weight + new if adjust else 1.0) if seen else weight
+            begun = begun or seen
+    return sums, count

@@ -1,0 +1,136 @@
+"""Exponential moving averages of the rows of a table: which kernel smooths which rows."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crmkit._numba import read_only, run_in_ranges
+from crmkit._numba._ema_kernels import complete_columns, complete_rows, complete_weights, step, step_rows
+from crmkit.smoothing._smoother import refuse_infinite
+
+Floats = NDArray[np.float64]
+
+#: Rows and times of a tile of `step_rows`.
+TILE: Final = (16, 64)
+
+#: Series that are looked at for gaps at once: so many rows, or columns of a table that was turned.
+_ROWS: Final = 128
+_COLUMNS: Final = 4096
+
+
+class Rule(NamedTuple):
+    """How values are averaged, as the kernels take it.
+
+    Attributes
+    ----------
+    fading : ndarray of float64, shape (n_times,)
+        What is left of all weights from one time to the next.
+    new : float
+        Weight of a new value, before it is divided by the sum.
+    adjust, ignore_na : bool
+    min_periods : int
+    """
+
+    fading: Floats
+    new: float
+    adjust: bool
+    ignore_na: bool
+    min_periods: int
+
+
+class State(NamedTuple):
+    """Mean, weight and number of values of each series so far."""
+
+    means: Floats
+    old: Floats
+    counts: Floats
+
+    @classmethod
+    def of(cls, n_series: int) -> State:
+        """The state of series that have not begun."""
+        return cls(*np.zeros((3, n_series)))
+
+    def copy(self) -> State:
+        """The same, to be changed."""
+        return State(*(part.copy() for part in self))
+
+
+def smooth_table(values: NDArray[Any], rule: Rule, threads: int, owner: str) -> NDArray[Any]:
+    """Smooth the rows of a table into one that lies in memory as it does.
+
+    Raises
+    ------
+    ParameterError
+        If a value is infinite.
+    """
+    state = State.of(len(values))
+    by_columns = values.flags.f_contiguous and not values.flags.c_contiguous
+    lying = read_only(values.T if by_columns else values)
+    out = np.empty(lying.shape, dtype=lying.dtype)
+    if not (rule.fading[1:] > 0.0).all():
+        # Where weights fade to nothing, an infinite value leaves no trace by which it could be found.
+        refuse_infinite(values, owner)
+        weights = None
+    else:
+        weights = complete_weights(rule.fading, rule.new, rule.adjust)
+    smooth = _columns if by_columns else _rows
+    run_in_ranges(
+        lambda start, stop: smooth(start, stop, lying, rule, weights, state, out),
+        len(values),
+        threads=threads,
+        minimum=1,
+    )
+    smoothed = out.T if by_columns else out
+    lost = ~np.isfinite(state.means)
+    if lost.any():
+        refuse_infinite(values, owner)
+        # Their values are further apart than a float64 holds: a quarter of them is not.
+        smoothed[lost] = 4.0 * smooth_table(values[lost] / 4.0, rule, 1, owner)
+    return smoothed
+
+
+def carry(values: NDArray[Any], rule: Rule, state: State, threads: int) -> NDArray[Any]:
+    """Smooth further values of series, of shape (n_series, n_times), and carry their state on."""
+    out = np.empty(values.shape, dtype=values.dtype)
+    settings = (*rule[:-1], float(rule.min_periods), *state, out, *TILE)
+    run_in_ranges(step_rows, len(values), read_only(values), *settings, threads=threads, minimum=1)
+    return out
+
+
+def _rows(
+    start: int, stop: int, values: NDArray[Any], rule: Rule, weights: Floats | None, state: State, out: NDArray[Any]
+) -> None:
+    n_times = values.shape[1]
+    gaps = weights is None
+    for first in range(start, stop, _ROWS):
+        last = min(first + _ROWS, stop)
+        if weights is not None and not gaps:
+            complete_rows(first, last, values, weights, out)
+            gaps = not np.isfinite(out[first:last, -1]).all()
+            if not gaps:
+                out[first:last, : rule.min_periods - 1] = np.nan
+                continue
+        step_rows(first, last, values, *rule[:-1], float(rule.min_periods), *state, out, *TILE)
+        # Where there were gaps there will be more: the next rows are not tried without.
+        gaps = bool(state.counts[first:last].min() < n_times)
+
+
+def _columns(
+    start: int, stop: int, values: NDArray[Any], rule: Rule, weights: Floats | None, state: State, out: NDArray[Any]
+) -> None:
+    n_times = len(values)
+    gaps = weights is None
+    for first in range(start, stop, _COLUMNS):
+        last = min(first + _COLUMNS, stop)
+        if weights is not None and not gaps:
+            complete_columns(first, last, values, weights, out, state.means)
+            gaps = not np.isfinite(state.means[first:last]).all()
+            if not gaps:
+                out[: rule.min_periods - 1, first:last] = np.nan
+                continue
+            state.means[first:last] = 0.0
+        step(first, last, values, *rule[:-1], float(rule.min_periods), *state, out)
+        gaps = bool(state.counts[first:last].min() < n_times)

@@ -1,0 +1,169 @@
+"""What the smoothers share: series as rows of a table, and series one after the other in one vector."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from numbers import Integral
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from joblib import effective_n_jobs
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils import Tags
+from sklearn.utils.validation import validate_data
+
+from crmkit._numba import read_only
+from crmkit._validation import check_vector
+from crmkit.events import EventLog, Snapshots
+from crmkit.exceptions import ParameterError
+
+#: So many values are worth a thread of their own (its start takes some .1 ms).
+VALUES_PER_THREAD = 200_000
+
+_FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
+
+
+class SeriesSmoother(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Base of the smoothers: how they read tables, in which a row is a series. Not to be used itself."""
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"n_jobs": [None, Integral]}
+
+    n_jobs: int | None
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    # -- reading -----------------------------------------------------------------------------------
+
+    def _threads(self, n_values: int) -> int:
+        """Threads that so many values are worth, at most as many as asked for."""
+        wanted = 1 if self.n_jobs is None else self.n_jobs
+        # joblib knows what None and -1 are in its workers; asking it takes a tenth of a small call.
+        wanted = wanted if wanted == 1 and self.n_jobs == 1 else effective_n_jobs(self.n_jobs)
+        return max(1, min(wanted, n_values // VALUES_PER_THREAD))
+
+    def _read(self, X: Any, *, reset: bool) -> NDArray[Any]:
+        """The table as float64 or float32, with NaN where values are missing; infinite ones are found later."""
+        if self._is_plain(X, reset=reset):
+            if reset:
+                self.n_features_in_ = X.shape[1]
+                self.__dict__.pop("feature_names_in_", None)
+            return X
+        refuse_other(X, type(self).__name__)
+        return validate_data(self, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan")
+
+    def _is_plain(self, X: Any, *, reset: bool) -> bool:
+        """Whether an array is as it should be: scikit-learn takes ten times as long to find out as smoothing a row."""
+        return (
+            type(X) is np.ndarray
+            and X.ndim == 2
+            and X.shape[0] > 0
+            and X.shape[1] > 0
+            and X.dtype in _FLOATS
+            and (reset or (X.shape[1] == self.n_features_in_ and not hasattr(self, "feature_names_in_")))
+        )
+
+
+def by_groups(
+    values: Any,
+    groups: Any,
+    owner: str,
+    smooth: Callable[[NDArray[Any], NDArray[np.int64], NDArray[np.int64] | None], NDArray[Any]],
+) -> NDArray[Any]:
+    """Smooth the series that stand in one column, whatever the order of their rows.
+
+    Parameters
+    ----------
+    values, groups : array-like of shape (n,)
+        Numbers, and the series of each.
+    smooth : callable
+        Takes the values of one series after the other, where each begins (n_series + 1), and the order in
+        which the rows were taken, None for as they stand.
+    """
+    vector = numbers(values, "values", owner)
+    order, pointers = series_of(groups, len(vector), owner)
+    if order is None:
+        return smooth(vector, read_only(pointers), None)
+    smoothed = smooth(read_only(vector[order]), read_only(pointers), order)
+    out = np.empty_like(smoothed)
+    out[order] = smoothed
+    return out
+
+
+def numbers(values: Any, name: str, owner: str) -> NDArray[Any]:
+    """A vector of float32 where it is one, else of float64; NaN where missing, and nothing infinite."""
+    if isinstance(values, np.ndarray) and values.dtype == np.float32 and values.ndim == 1:
+        vector = read_only(values)
+    else:
+        vector = read_only(check_vector(name, values, np.float64, owner, finite=False))
+    if largest(vector) == np.inf:
+        infinite = np.isinf(vector)
+        raise ParameterError(
+            f"The {name!r} parameter of {owner} has {int(infinite.sum()):,} infinite values; the first at position "
+            f"{int(infinite.argmax())}. Pass NaN where a value is missing."
+        )
+    return vector
+
+
+def largest(values: NDArray[Any]) -> float:
+    """The largest absolute value; 0 where there is none."""
+    if values.size == 0:
+        return 0.0
+    found = max(-float(values.min()), float(values.max()))
+    # min and max are four times as fast as what passes over NaN, and say that there is one.
+    return found if found == found else float(np.fmax.reduce(np.abs(values), axis=None, initial=0.0))  # noqa: PLR0124  NaN
+
+
+def series_of(groups: Any, n: int, owner: str) -> tuple[NDArray[np.int64] | None, NDArray[np.int64]]:
+    """Where each series begins and ends, and the order that brings its rows together (None: as they stand)."""
+    ids = groups if isinstance(groups, np.ndarray) else pd.Series(groups).array
+    if len(ids) != n or getattr(ids, "ndim", 1) != 1:
+        raise ParameterError(
+            f"The 'groups' parameter of {owner} must name the series of each of the {n:,} values. Got {len(ids):,} of "
+            f"{getattr(ids, 'ndim', 1)} dimension(s)."
+        )
+    missing = pd.isna(ids)
+    if missing.any():
+        raise ParameterError(
+            f"The 'groups' parameter of {owner} has {int(missing.sum()):,} missing values; the first at position "
+            f"{int(missing.argmax())}. Leave those rows out, or give them a name of their own."
+        )
+    edges = np.flatnonzero(np.asarray(ids[1:] != ids[:-1], dtype=np.bool_)) + 1 if n else np.empty(0, dtype=np.int64)
+    starts = np.concatenate([np.zeros(min(n, 1), dtype=np.int64), edges])
+    codes, heads = pd.factorize(ids[starts])
+    if len(heads) == len(starts):
+        return None, np.append(starts, n)
+    codes = np.repeat(codes, np.diff(np.append(starts, n)))
+    order = np.argsort(codes, kind="stable")
+    return order, np.searchsorted(codes[order], np.arange(len(heads) + 1))
+
+
+def refuse_other(X: Any, owner: str) -> None:
+    """Refuse what is not a table of series in rows, and say what to pass instead."""
+    if isinstance(X, Snapshots | EventLog):
+        hint = "Take rows of it: log.snapshot()." if isinstance(X, EventLog) else ""
+        raise ParameterError(
+            f"{owner} takes a table with one series in each row here, not Snapshots or an EventLog. Got "
+            f"{type(X).__name__}. {hint}".rstrip()
+        )
+    index = getattr(X, "index", None)
+    if isinstance(index, pd.DatetimeIndex | pd.PeriodIndex | pd.TimedeltaIndex):
+        raise ParameterError(
+            f"{owner} takes one series in each row, and X has an index of times: its series are columns, it seems. "
+            "Series are rows; pass X.T."
+        )
+
+
+def refuse_infinite(values: NDArray[Any], owner: str) -> None:
+    """Refuse a table with infinite values, in scikit-learn's words."""
+    if largest(values) == np.inf:
+        row, time = np.argwhere(np.isinf(values))[0]
+        raise ParameterError(
+            f"Input X of {owner} contains infinity; the first in row {row} at time {time}. Pass NaN where a value is "
+            "missing."
+        )
