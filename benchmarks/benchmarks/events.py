@@ -170,7 +170,7 @@ class Append(WarmUp):
 class Demand(WarmUp):
     """Weeks of two years: of each of a thousand items, of each customer, and of everybody."""
 
-    params = [[100_000, 10_000_000], ["item", "customer", None], ["quantity", "purchases", "money"]]
+    params = [[100_000, 1_000_000], ["item", "customer", None], ["quantity", "purchases", "money"]]
     param_names = ["n_events", "by", "of"]
 
     def setup(self, n_events, by, of):

@@ -25,8 +25,8 @@ def warm_up() -> None:
         "quantity": row % 3,
     }
     roles: dict[str, Any] = {"time": "time", "value": "value", "observed_until": "2024-06-01"}
-    everything: dict[str, Any] = {**roles, "kind": "kind", "purchases": ["order"], "item": "item", "order": "order"}
-    everything["quantity"] = "quantity"
+    names = {name: name for name in ("kind", "item", "order", "quantity")}
+    everything: dict[str, Any] = {**roles, **names, "purchases": ["order"]}
     sparse = row * 7_919_000_000_000
     customers = {
         "dense": np.where(row < _N // 2, row, 0),
