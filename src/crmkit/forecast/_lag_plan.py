@@ -21,10 +21,13 @@ from crmkit.forecast._lag_kernels import (
     MEAN,
     MEDIAN,
     MIN,
+    SCRATCH,
     STD,
+    STRETCH,
     SUM,
-    fill_columns,
     fill_next,
+    fill_walks,
+    fill_windows,
     move_levels,
     start_levels,
 )
@@ -104,17 +107,21 @@ class LagPlan:
         kinds, lengths, alphas = self._columns()
         table, table_at = self._known(panel.frequency, panel.first, panel.lengths, ahead)
         table = read_only(table, panel.values.dtype)
-        values, pointers, first = read_only(panel.values), read_only(panel.pointers), read_only(panel.first)
+        values, pointers = read_only(panel.values), read_only(panel.pointers)
+        room = self._room()
 
-        def some(start: int, stop: int) -> None:
+        def windows(start: int, stop: int) -> None:
+            scratch = np.empty((SCRATCH, max(STRETCH, 4 * room) + room))
+            fill_windows(start, stop, values, pointers, kinds, lengths, self.shift, scratch, out)
+
+        def walks(start: int, stop: int) -> None:
             # Ranges of values, so that threads have equal work; a series belongs to where it begins.
             low, high = np.searchsorted(pointers[:-1], [start, stop])
-            scratch = np.zeros((4, self._room()))
-            fill_columns(
-                low, high, values, pointers, first, kinds, lengths, alphas, self.shift, table, table_at, scratch, out
-            )
+            ordered = np.empty(room)
+            fill_walks(low, high, values, pointers, kinds, lengths, alphas, self.shift, table, table_at, ordered, out)
 
-        run_in_ranges(some, n, threads=threads)
+        run_in_ranges(windows, n, threads=threads)
+        run_in_ranges(walks, n, threads=threads)
         return out[: len(self.names)].T
 
     def recursion(self, panel: Panel, steps: int, *, threads: int | None = None) -> Recursion:
@@ -141,7 +148,7 @@ class LagPlan:
         return np.array(kinds, dtype=np.int64), np.array(lengths, dtype=np.int64), np.array(alphas, dtype=np.float64)
 
     def _room(self) -> int:
-        return max((window for _, window in self.rolling), default=0) + 1
+        return max((window for _, window in self.rolling), default=1)
 
     def _known(
         self, frequency: Frequency, first: NDArray[np.int64], lengths: NDArray[np.int64], ahead: int
@@ -175,7 +182,6 @@ class Recursion:
         back = panel.pointers[1:, None] - np.arange(width, 0, -1)
         self.tails[:, :width] = np.where(back >= panel.pointers[:-1, None], panel.values[np.maximum(back, 0)], np.nan)
         self.at = width
-        self.following = panel.last + 1
         self.levels, self.weights = np.empty((2, n, len(self.kinds)))
         if plan.ema:
             values, pointers = read_only(panel.values), read_only(panel.pointers)
@@ -196,24 +202,11 @@ class Recursion:
             Of the type of the panel's values, column after column in memory.
         """
         out = np.empty((len(self.plan.names), len(self.tails)), dtype=self.dtype)
-        room = self.plan._room()
+        room, shift = self.plan._room(), self.plan.shift
 
         def some(start: int, stop: int) -> None:
-            scratch, line = np.zeros((4, room)), np.empty(room, dtype=self.dtype)
-            fill_next(
-                start,
-                stop,
-                self.tails,
-                self.at,
-                self.following,
-                self.kinds,
-                self.lengths,
-                self.plan.shift,
-                self.levels,
-                scratch,
-                line,
-                out,
-            )
+            scratch = np.empty((2, room))
+            fill_next(start, stop, self.tails, self.at, self.kinds, self.lengths, shift, self.levels, scratch, out)
 
         self._run(some)
         step = self.at - self.plan.longest
@@ -226,7 +219,6 @@ class Recursion:
         # As the panel would hold them: float32 stays what it is.
         self.tails[:, self.at] = np.asarray(values).astype(self.dtype)
         self.at += 1
-        self.following = self.following + 1
         if self.plan.ema:
             known = self.at - self.plan.shift
             self._run(move_levels, self.tails, known, self.kinds, self.alphas, self.levels, self.weights)
