@@ -13,12 +13,16 @@ from crmkit.forecast._baselines import (
     SeasonalNaiveForecaster,
 )
 from crmkit.forecast._croston import CrostonForecaster, demand_classes
+from crmkit.forecast._origin_scores import RollingOrigin
+from crmkit.forecast._rolling_origin import rolling_origin
 
 __all__ = [
     "CrostonForecaster",
     "EMAForecaster",
     "MovingAverageForecaster",
     "NaiveForecaster",
+    "RollingOrigin",
     "SeasonalNaiveForecaster",
     "demand_classes",
+    "rolling_origin",
 ]

@@ -370,15 +370,19 @@ class Forecaster(BaseEstimator, ABC):
                 f"The 'steps' parameter of {owner} must be at most the steps={len(self._intervals)} of the "
                 f"constructor, for which errors were collected. Got {steps} instead. Fit with more steps."
             )
-        # The rounding keeps 2 / (1 - 0.9) at 20.
-        fewest = int(np.ceil(round(2 / (1 - coverage), 6))) - 1
-        n = min(len(known.errors[0]) for known in self._intervals[:steps])
+        n, fewest = self._n_errors(steps), fewest_errors(coverage)
         if n < fewest:
             raise ParameterError(
                 f"The 'coverage' parameter of {owner} is {coverage:g}, for which {fewest:,} errors at past origins are "
                 f"needed for each step. There are {n:,}. Pass a lower coverage, more series, or fit with a larger "
                 "calibration=, the number of past origins."
             )
+
+    def _n_errors(self, steps: int) -> int:
+        """Errors at past origins of the step that has fewest of them."""
+        if steps > len(self._intervals):
+            return 0
+        return min(len(known.errors[0]) for known in self._intervals[:steps])
 
     def _interval_around(
         self, forecasts: NDArray[np.float64], units: NDArray[np.float64], coverage: float
@@ -406,3 +410,9 @@ def own_scales(panel: Panel) -> NDArray[np.float64]:
     """How much each series changes from one period to the next; its mean absolute value if it never does."""
     changes, levels = scales_over(panel, 1)
     return np.where(changes > 0, changes, levels)
+
+
+def fewest_errors(coverage: float) -> int:
+    """How many errors an interval of some coverage needs: of one more, each end leaves out one."""
+    # The rounding keeps 2 / (1 - 0.9) at 20.
+    return int(np.ceil(round(2 / (1 - coverage), 6))) - 1
