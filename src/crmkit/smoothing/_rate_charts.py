@@ -259,7 +259,7 @@ class PChart(_RateChart):
        time  direction  size
     0     2          1  0.39
     >>> round(chart.run_length(size=20)), round(PChart(target=0.06, limits="sigma").fit([]).run_length(size=20))
-    (1142, 177)
+    (1151, 177)
     """
 
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012  scikit-learn's name and shape of the table

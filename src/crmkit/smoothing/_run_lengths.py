@@ -16,7 +16,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,18 +61,17 @@ def ewma_run_length(alpha: float, limit: float, shift: float = 0.0, *, exact: bo
     width = limit * math.sqrt(alpha / (2.0 - alpha))
     places, weights = _nodes(width / alpha)
 
-    def density(to: Floats, start: Floats | float) -> Floats:
+    def density(to: Floats, start: Floats) -> Floats:
         step = (to - (1.0 - alpha) * start) / alpha - shift
         return np.exp(-0.5 * step * step) / (alpha * math.sqrt(2.0 * math.pi))
 
     # On [-width, width], where the limits no longer move: length[i] from width * places[i] on.
     reach = width * places
     moves = density(reach[None, :], reach[:, None]) * (width * weights)
-    length = _positive(np.linalg.solve(np.eye(len(reach)) - moves, np.ones(len(reach))))
-    if not exact:
-        return 1.0 + float(density(reach, 0.0) @ (width * weights * length))
-    # Before, the limits are narrower: mass[j] is the chance to stand at now * places[j], without an alarm so far.
-    n_steps = 1 if alpha == 1.0 else max(1, math.ceil(math.log(2.0 * _SETTLED) / (2.0 * math.log1p(-alpha))))
+    length = _lengths(moves)
+    # Until then, mass[j] is the chance to stand at now * places[j] without an alarm so far.
+    settled = not exact or alpha == 1.0
+    n_steps = 1 if settled else max(1, math.ceil(math.log(2.0 * _SETTLED) / (2.0 * math.log1p(-alpha))))
     total, mass, start = 1.0, np.ones(1), np.zeros(1)
     for step in range(1, n_steps + 1):
         now = width * math.sqrt(-math.expm1(2.0 * step * math.log1p(-alpha))) if step < n_steps else width
@@ -85,7 +83,7 @@ def ewma_run_length(alpha: float, limit: float, shift: float = 0.0, *, exact: bo
             return total
         if step < n_steps:
             total += alive
-    return total + float(mass @ length)
+    return total + float(mass @ length) if math.isfinite(length[0]) else math.inf
 
 
 @lru_cache(maxsize=256)
@@ -152,7 +150,7 @@ def _one_sided(k: float, h: float, shift: float) -> float:
     moves = np.empty((len(start), len(start)))
     moves[:, 0] = ndtr(k - shift - start)
     moves[:, 1:] = np.exp(-0.5 * step * step) * (h / 2.0 * weights / math.sqrt(2.0 * math.pi))
-    return float(_positive(np.linalg.solve(np.eye(len(start)) - moves, np.ones(len(start))))[0])
+    return float(_lengths(moves)[0])
 
 
 def shortest_cusum(k: float) -> float:
@@ -220,6 +218,11 @@ def _gauss_legendre(n: int) -> tuple[Floats, Floats]:
     return places, weights
 
 
-def _positive(lengths: NDArray[Any]) -> Floats:
-    """Beyond about 1e15 a solution is noise of either sign: it is then taken as infinite."""
-    return np.where((lengths > 0.0) & (lengths < 1e15), lengths, np.inf)
+def _lengths(moves: Floats) -> Floats:
+    """Solve for the run lengths from each place, given the chances to move without an alarm."""
+    try:
+        found = np.linalg.solve(np.eye(len(moves)) - moves, np.ones(len(moves)))
+    except np.linalg.LinAlgError:
+        return np.full(len(moves), np.inf)
+    # Near the reach of floats the solution is noise of either sign: the chart then hardly ever alarms.
+    return np.asarray(found if found.min() > 0.0 and found.max() < 1e13 else np.full(len(moves), np.inf))
