@@ -367,3 +367,11 @@ def move_levels(start, stop, tails, position, kinds, alphas, levels, weights):
                 levels[series, column], weights[series, column] = ema_step(
                     levels[series, column], weights[series, column], tails[series, position], alphas[column]
                 )
+
+
+@kernel
+def take_rows(start, stop, columns, rows, out):
+    """Let row i of each column of `out` be row rows[i] of `columns`; both have a column in each line."""
+    for column in range(len(columns)):
+        for row in range(start, stop):
+            out[column, row] = columns[column, rows[row]]
