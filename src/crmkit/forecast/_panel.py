@@ -313,11 +313,13 @@ def _read_times(
             f"time={time!r} of {owner} is a column of {column.dtype}: times are dates, datetimes or whole numbers "
             "without nulls. Convert the column first, for example with .astype(int) or pandas.to_datetime."
         )
-    found = time_column(column, "time", _own_zone(column))
+    zone = _own_zone(column)
+    # Without a zone of the column any will do: times that say one cell by cell are refused below.
+    found = time_column(column, "time", zone or "UTC")
     for broken, what in ((found.missing, "null"), (found.unparseable, "no dates")):
         if broken is not None:
             _refuse(broken, "time", time, what, owner)
-    if found.aware and found.zone is not None and _own_zone(column) is None:
+    if found.aware and zone is None:
         raise ParameterError(
             f"time={time!r} of {owner} holds times of a zone as text or objects. Convert them to a column of "
             "datetimes in the zone whose periods are meant, for example with pandas.to_datetime(...).dt.tz_convert."
@@ -329,12 +331,14 @@ def _read_times(
             f"freq='I' is for whole numbers, but time={time!r} of {owner} holds dates. Pass freq=None, or for example "
             "freq='W'."
         )
-    return freq, found.wall, found.zone if found.aware else None
+    return freq, found.wall, zone
 
 
 def _own_zone(column: Any) -> str | None:
     """The zone of a column of datetimes; that of UTC too, since it is the caller's choice of periods here."""
-    zone = getattr(column.to_native().dtype, "tz", None) or getattr(column.dtype, "time_zone", None)
+    # pandas has zones that narwhals has no type for.
+    native = getattr(column.to_native(), "dtype", None)
+    zone = getattr(native, "tz", None) or getattr(column.dtype, "time_zone", None)
     return None if zone is None else str(zone)
 
 
@@ -365,11 +369,11 @@ def _arrange(
     parts = run_in_ranges(extents, n, codes, numbers, n_series)
     first = np.minimum.reduce([part[0] for part in parts])
     last = np.maximum.reduce([part[1] for part in parts])
+    # Before any memory is asked for: times in a wrong unit would want all of it.
+    if np.sum(last.astype(np.float64) - first + 1) > _MOST_FILLED * n + _FEW:
+        raise _too_many_gaps(n, n_series, freq, owner)
     pointers = np.concatenate([[0], np.cumsum(last - first + 1)]).astype(np.int64)
     total = int(pointers[-1])
-    # Before any memory is asked for: times in a wrong unit would want all of it.
-    if float(np.sum((last - first).astype(np.float64) + 1)) > _MOST_FILLED * n + _FEW:
-        raise _too_many_gaps(n, n_series, freq, owner)
     positions = np.empty(n, dtype=np.int64)
     in_order = all(run_in_ranges(find_positions, n, codes, numbers, first, pointers, positions))
     if in_order and total == n:
