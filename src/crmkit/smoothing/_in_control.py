@@ -104,11 +104,12 @@ RunLength = Callable[[float, float], float]
 
 def warn_if_few(found: InControl, run_length: RunLength, owner: str) -> None:
     """Warn if one chart in ten, fitted on so few points, alarms more than twice as often as it should."""
-    if math.isinf(found.sigma_freedom):
+    known = math.isinf(found.sigma_freedom)
+    if known and math.isinf(found.mean_points):
         return
     nominal = run_length(0.0, 1.0)
     # One sigma in ten is estimated that low; the target is then off by what it is on average.
-    low = math.sqrt(chdtri(found.sigma_freedom, 0.9) / found.sigma_freedom)
+    low = 1.0 if known else math.sqrt(chdtri(found.sigma_freedom, 0.9) / found.sigma_freedom)
     shift = math.sqrt(2.0 / (math.pi * found.mean_points))
     unlucky = run_length(shift, low)
     if unlucky >= 0.5 * nominal:
@@ -116,10 +117,10 @@ def warn_if_few(found: InControl, run_length: RunLength, owner: str) -> None:
     # Errors shrink with the root of n, and the logarithm of the run length with them.
     enough = found.n_points * (math.log(nominal / unlucky) / math.log(2.0)) ** 2
     warnings.warn(
-        f"{owner} learnt from {found.n_points:,} points. Of ten charts fitted on so few, one alarms about every "
-        f"{unlucky:,.0f} points while all is well instead of every {nominal:,.0f}: its sigma came out too low. Some "
-        f"{_rounded(enough):,} points bring that to half of it. Pass them, or sigma= and target= if known; "
-        "in_control_run_length() gives the range.",
+        f"{owner} learnt target or sigma from {found.n_points:,} points, and what is learnt is off by chance. Of ten "
+        f"charts fitted on so few, one alarms about every {unlucky:,.0f} points while all is well, instead of every "
+        f"{nominal:,.0f}. Fit on some {_rounded(enough):,} points to come within half of that, or pass target= and "
+        "sigma= where they are known; in_control_run_length() gives the range.",
         CrmkitWarning,
         stacklevel=4,
     )

@@ -5,12 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from crmkit.events import EventLog
+from crmkit.smoothing._cusum_chart import CUSUMChart
 from crmkit.smoothing._ema import EMASmoother
+from crmkit.smoothing._ewma_chart import EWMAChart
 
 
 def warm_up() -> None:
     """Compile the kernels for the types that the library passes."""
     _exponential()
+    _charts()
 
 
 def _exponential() -> None:
@@ -27,3 +30,8 @@ def _exponential() -> None:
             EMASmoother(alpha="auto").fit_transform(table)
         EMASmoother().update(values)
         EMASmoother().transform_groups(values.ravel(), row // 5)
+
+
+def _charts() -> None:
+    for chart in (EWMAChart(target=0, sigma=1), CUSUMChart(target=0, sigma=1)):
+        chart.fit([]).predict([0.5, 4.0])
