@@ -4,12 +4,23 @@ Functions here return floats, as scorers need them. `estimate` turns any such fu
 of scikit-learn or of your own, into an `Estimate`: the figure with an interval that knows that the
 rows of one customer belong together. Scores are judged by `lift` and `normalised_gini`, lists of
 recommended items by `ndcg_at_k` and its siblings, and by what they show: `catalogue_coverage`,
-`intra_list_diversity`, `novelty`, `popularity_bias`. Nothing here loads scikit-learn.
+`intra_list_diversity`, `novelty`, `popularity_bias`. Forecasts are judged by
+`weighted_absolute_percentage_error`, `mean_absolute_scaled_error` and `forecast_bias`, their quantiles and
+intervals by `pinball_loss` and `interval_coverage`; `population_stability_index` says whether what a model
+sees has changed. Nothing here loads scikit-learn.
 """
 
 from __future__ import annotations
 
 from crmkit.metrics._estimate import Estimate
+from crmkit.metrics._forecast import (
+    forecast_bias,
+    interval_coverage,
+    mean_absolute_scaled_error,
+    naive_scale,
+    pinball_loss,
+    weighted_absolute_percentage_error,
+)
 from crmkit.metrics._proportion import proportion
 from crmkit.metrics._ranking import lift, normalised_gini
 from crmkit.metrics._recommendation import (
@@ -28,22 +39,31 @@ from crmkit.metrics._recommendation_variety import (
     popularity_bias,
 )
 from crmkit.metrics._resampling import estimate
+from crmkit.metrics._stability import population_stability_index, stability_cutoff
 
 __all__ = [
     "Estimate",
     "catalogue_coverage",
     "estimate",
     "exposure_gini",
+    "forecast_bias",
     "hit_rate_at_k",
+    "interval_coverage",
     "intra_list_diversity",
     "lift",
     "map_at_k",
+    "mean_absolute_scaled_error",
     "mrr_at_k",
+    "naive_scale",
     "ndcg_at_k",
     "normalised_gini",
     "novelty",
+    "pinball_loss",
     "popularity_bias",
+    "population_stability_index",
     "precision_at_k",
     "proportion",
     "recall_at_k",
+    "stability_cutoff",
+    "weighted_absolute_percentage_error",
 ]

@@ -171,7 +171,7 @@ class _Units:
             self._rows = self._starts = np.arange(n_rows)
             self._counts = np.ones(n_rows, dtype=np.intp)
         else:
-            codes = _group_codes(groups, n_rows)
+            codes = group_codes(groups, n_rows, "estimate")
             self._counts = np.bincount(codes)
             self.n = len(self._counts)
             self._rows = np.argsort(codes, kind="stable")
@@ -203,11 +203,12 @@ class _Units:
         return self._rows[np.repeat(self._starts[units] - ends + counts, counts) + np.arange(ends[-1])]
 
 
-def _group_codes(groups: ArrayLike, n_rows: int) -> NDArray[np.intp]:
+def group_codes(groups: ArrayLike, n_rows: int, owner: str) -> NDArray[np.intp]:
+    """The position of each row's group among the sorted ids of all groups."""
     ids = np.asarray(groups)
     if ids.shape != (n_rows,):
         raise ParameterError(
-            f"The 'groups' parameter of estimate must be one-dimensional with the {n_rows:,} rows of the arrays. "
+            f"The 'groups' parameter of {owner} must be one-dimensional with the {n_rows:,} rows of the arrays. "
             f"Got shape {ids.shape} instead."
         )
     if ids.dtype.kind == "O":
@@ -216,13 +217,13 @@ def _group_codes(groups: ArrayLike, n_rows: int) -> NDArray[np.intp]:
         missing = np.isnan(ids) if ids.dtype.kind in "fmM" else np.zeros(n_rows, dtype=bool)
     if missing.any():
         raise ParameterError(
-            f"The 'groups' parameter of estimate is missing in {missing.sum():,} of {n_rows:,} rows, "
+            f"The 'groups' parameter of {owner} is missing in {missing.sum():,} of {n_rows:,} rows, "
             f"first at position {missing.argmax()}. Leave these rows out of all arrays."
         )
     try:
         return np.unique(ids, return_inverse=True)[1]
     except TypeError as error:
-        raise ParameterError("The 'groups' parameter of estimate must hold ids of one type.") from error
+        raise ParameterError(f"The 'groups' parameter of {owner} must hold ids of one type.") from error
 
 
 def _is_missing(value: Any) -> bool:
