@@ -118,7 +118,9 @@ def medians(values, window, ahead, least, network, room, out):
             if missing == 0 and right - left >= window:
                 # Those that reach over the ends of the series are left to the other way.
                 full = max(left + window - 1, begin)
-                select_medians(values[full - window + 1 : right], window, network, room[6], out[full - ahead : right - ahead])
+                select_medians(
+                    values[full - window + 1 : right], window, network, room[6], out[full - ahead : right - ahead]
+                )
                 walk_medians(values[left:full], left, window, ahead, least, begin, full, room, out)
                 done = right
         left = max(done - window + 1, 0)
@@ -141,16 +143,16 @@ def select_medians(values, window, network, lanes, out):
             if kept == 3:
                 for i in range(LANES):
                     a, b = one[i], other[i]
-                    one[i] = a if a < b else b
-                    other[i] = b if a < b else a
+                    one[i] = min(a, b)
+                    other[i] = max(a, b)
             elif kept == 1:
                 for i in range(LANES):
                     a, b = one[i], other[i]
-                    one[i] = a if a < b else b
+                    one[i] = min(a, b)
             else:
                 for i in range(LANES):
                     a, b = one[i], other[i]
-                    other[i] = b if a < b else a
+                    other[i] = max(a, b)
         one, other, piece = lanes[low], lanes[high], out[begin : begin + count]
         for i in range(count):
             piece[i] = 0.5 * one[i] + 0.5 * other[i]

@@ -122,7 +122,7 @@ def smooth(values, window, ahead, halves, least, statistic, scratch, out):
 def smooth_inside(values, window, halves, least, statistic, scratch, out):
     """Smooth where all windows are inside the series: out[i] is that of the window which begins at i."""
     n = len(values)
-    extreme = statistic == MIN or statistic == MAX
+    extreme = statistic in (MIN, MAX)
     missing = 0
     if least < window:
         # What is missing is nothing to a sum, and beaten by all in a search; `known` counts the others.
@@ -305,7 +305,7 @@ def scan(values, window, ahead, halves, least, statistic, first, last, scratch, 
         return
     if statistic == STD:
         scan_deviations(values, window, ahead, least, first, last, scratch, out)
-    elif statistic == MIN or statistic == MAX:
+    elif statistic in (MIN, MAX):
         sign = 1.0 if statistic == MAX else -1.0
         scan_extremes(values, window, ahead, least, sign, first, last, scratch, out)
     else:
