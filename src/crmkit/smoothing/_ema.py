@@ -142,7 +142,7 @@ class EMASmoother(SeriesSmoother):
         "com": [Interval(Real, 0, None, closed="left"), None],
         "adjust": ["boolean"],
         "ignore_na": ["boolean"],
-        "min_periods": [Interval(Integral, 0, None, closed="left")],
+        "min_periods": [Interval(Integral, 0, 2**31, closed="both")],
         "column": [str, None],
     }
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crmkit._numba import read_only, run_in_ranges
-from crmkit._numba._ema_kernels import complete_columns, complete_rows, complete_weights, step, step_rows
+from crmkit._numba._ema_kernels import complete_columns, complete_rows, complete_shares, step, step_rows
 from crmkit.smoothing._smoother import refuse_infinite
 
 Floats = NDArray[np.float64]
@@ -70,15 +70,10 @@ def smooth_table(values: NDArray[Any], rule: Rule, threads: int, owner: str) -> 
     by_columns = values.flags.f_contiguous and not values.flags.c_contiguous
     lying = read_only(values.T if by_columns else values)
     out = np.empty(lying.shape, dtype=lying.dtype)
-    if not (rule.fading[1:] > 0.0).all():
-        # Where weights fade to nothing, an infinite value leaves no trace by which it could be found.
-        refuse_infinite(values, owner)
-        weights = None
-    else:
-        weights = complete_weights(rule.fading, rule.new, rule.adjust)
+    shares = complete_shares(rule.fading, rule.new, rule.adjust)
     smooth = _columns if by_columns else _rows
     run_in_ranges(
-        lambda start, stop: smooth(start, stop, lying, rule, weights, state, out),
+        lambda start, stop: smooth(start, stop, lying, rule, shares, state, out),
         len(values),
         threads=threads,
         minimum=1,
@@ -101,14 +96,14 @@ def carry(values: NDArray[Any], rule: Rule, state: State, threads: int) -> NDArr
 
 
 def _rows(
-    start: int, stop: int, values: NDArray[Any], rule: Rule, weights: Floats | None, state: State, out: NDArray[Any]
+    start: int, stop: int, values: NDArray[Any], rule: Rule, shares: Floats, state: State, out: NDArray[Any]
 ) -> None:
     n_times = values.shape[1]
-    gaps = weights is None
+    gaps = False
     for first in range(start, stop, _ROWS):
         last = min(first + _ROWS, stop)
-        if weights is not None and not gaps:
-            complete_rows(first, last, values, weights, out)
+        if not gaps:
+            complete_rows(first, last, values, shares, out)
             gaps = not np.isfinite(out[first:last, -1]).all()
             if not gaps:
                 out[first:last, : rule.min_periods - 1] = np.nan
@@ -119,14 +114,14 @@ def _rows(
 
 
 def _columns(
-    start: int, stop: int, values: NDArray[Any], rule: Rule, weights: Floats | None, state: State, out: NDArray[Any]
+    start: int, stop: int, values: NDArray[Any], rule: Rule, shares: Floats, state: State, out: NDArray[Any]
 ) -> None:
     n_times = len(values)
-    gaps = weights is None
+    gaps = False
     for first in range(start, stop, _COLUMNS):
         last = min(first + _COLUMNS, stop)
-        if weights is not None and not gaps:
-            complete_columns(first, last, values, weights, out, state.means)
+        if not gaps:
+            complete_columns(first, last, values, shares, out, state.means)
             gaps = not np.isfinite(state.means[first:last]).all()
             if not gaps:
                 out[: rule.min_periods - 1, first:last] = np.nan
