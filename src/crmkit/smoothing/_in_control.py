@@ -134,13 +134,11 @@ def _rounded(number: float) -> int:
 
 def warn_if_dependent(values: Floats, owner: str) -> None:
     """Warn if neighbouring points are alike: run lengths are those of independent points."""
-    centred = values - np.nanmean(values) if not np.isnan(values).all() else values
-    both = centred[1:] * centred[:-1]
-    pairs = int((~np.isnan(both)).sum())
-    square = float(np.nanmean(centred * centred)) if pairs else 0.0
-    if pairs < 10 or square == 0.0:
+    pairs = int((~np.isnan(values[1:] - values[:-1])).sum())
+    if pairs < 10 or np.nanmin(values) == np.nanmax(values):
         return
-    correlation = float(np.nanmean(both)) / square
+    centred = values - np.nanmean(values)
+    correlation = float(np.nanmean(centred[1:] * centred[:-1]) / np.nanmean(centred * centred))
     if correlation > 3.0 / math.sqrt(pairs):
         warnings.warn(
             f"{owner}: neighbouring points in control have a correlation of {correlation:.2f}. Run lengths are those "

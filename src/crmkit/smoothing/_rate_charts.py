@@ -80,7 +80,7 @@ class _RateChart(ControlChart):
         owner = f"{type(self).__name__}.run_length"
         shift = check_float("shift", shift, owner)
         if size is None and math.isnan(self.mean_size_):
-            raise parameter_error("size", size, "a size, since no point of fit had one", owner)
+            raise parameter_error("size", size, "given where fit saw no point", owner)
         size = check_float("size", self.mean_size_ if size is None else size, owner, low=0, closed="neither")
         if self._whole:
             size = max(1.0, float(round(size)))
@@ -167,7 +167,10 @@ class _RateChart(ControlChart):
             return low * sizes, np.minimum(self._highest, rate + self.limit_ * sigma) * sizes
         tail = float(ndtr(-self.limit_))
         counts = self._counts_of(sizes, rate)
-        return np.maximum(0.0, counts.ppf(tail)), counts.isf(tail)
+        low, high = np.maximum(0.0, counts.ppf(tail)), counts.isf(tail)
+        # Where no count can signal on one side, the other has the false alarms of both.
+        high = np.where(low == 0.0, counts.isf(2.0 * tail), high)
+        return (np.where(high == sizes, counts.ppf(2.0 * tail), low) if self._whole else low), high
 
     def _follow(self, points: Points) -> Course:
         counts, sizes = points.columns
@@ -199,7 +202,7 @@ class PChart(_RateChart):
         distribution.
     limits : {"probability", "sigma"}, default="probability"
         ``"probability"``: quantiles of the binomial distribution. Counts are whole, so chances are seldom
-        met exactly: each side has at most half of 1 / `arl0`, and the run length is at least `arl0`.
+        met exactly, and the run length is at least `arl0`.
         ``"sigma"``: standard deviations on either side, as in the textbooks. They are right for
         hundreds of events a point. With fewer, shares are skewed: above there are too many alarms, and
         below, where the limit is often 0, none.
@@ -240,7 +243,8 @@ class PChart(_RateChart):
     chance of a signal. In a point of size :math:`n` in control, the standard deviation is
     :math:`\sqrt{p (1 - p) / n}`. Probability limits are the smallest :math:`b` and the largest :math:`a`
     with :math:`P(K > b) \le 1 / (2\,\mathrm{arl0})` and :math:`P(K < a) \le 1 / (2\,\mathrm{arl0})`; counts
-    beyond them signal. Where even 0 events are no surprise, :math:`a = 0`: then nothing signals below.
+    beyond them signal. Where even 0 events are no surprise, nothing can signal below, and the upper side
+    has all of :math:`1 / \mathrm{arl0}`; likewise below, where n of n are no surprise.
     A `size` in `alarms` is the share of the point less the target.
 
     Examples
@@ -294,7 +298,7 @@ class UChart(_RateChart):
         distribution.
     limits : {"probability", "sigma"}, default="probability"
         ``"probability"``: quantiles of the Poisson distribution. Counts are whole, so chances are seldom
-        met exactly: each side has at most half of 1 / `arl0`, and the run length is at least `arl0`.
+        met exactly, and the run length is at least `arl0`.
         ``"sigma"``: standard deviations on either side, as in the textbooks. They are right for
         hundreds of events a point. With fewer, rates are skewed: above there are too many alarms, and
         below, where the limit is often 0, none.
@@ -341,11 +345,11 @@ class UChart(_RateChart):
     >>> chart = UChart(target=0.5).fit([])
     >>> chart.control_limits([[4, 10], [9, 10], [13, 10], [1, 2.5]]).round(3)
        lower  statistic  upper
-    0    0.0        0.4    1.3
-    1    0.0        0.9    1.3
-    2    0.0        1.3    1.3
-    3    0.0        0.4    2.4
-    >>> chart.predict([[4, 10], [9, 10], [14, 10], [1, 2.5]])
+    0    0.0        0.4    1.2
+    1    0.0        0.9    1.2
+    2    0.0        1.3    1.2
+    3    0.0        0.4    2.0
+    >>> chart.predict([[4, 10], [9, 10], [13, 10], [1, 2.5]])
     array([0, 0, 1, 0])
     """
 
