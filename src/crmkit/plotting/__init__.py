@@ -8,6 +8,7 @@ the artists it drew as ``ax_`` and ``figure_``, so that they can be changed. mat
 from __future__ import annotations
 
 from crmkit.plotting._cohorts import CohortDisplay
+from crmkit.plotting._control_chart import ControlChartDisplay
 from crmkit.plotting._fonts import fonts_for, has_glyphs
 from crmkit.plotting._ranking import RankingDisplay
 from crmkit.plotting._retention import RetentionCurveDisplay
@@ -24,6 +25,7 @@ __all__ = [
     "AliveProbabilityDisplay",
     "CalibrationByFrequencyDisplay",
     "CohortDisplay",
+    "ControlChartDisplay",
     "FrequencyRecencyDisplay",
     "HeterogeneityDisplay",
     "PurchaseCountDisplay",
