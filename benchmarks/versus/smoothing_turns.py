@@ -44,13 +44,17 @@ def write(line: str) -> None:
 
 
 def take_turns(contestants: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, tuple[float, float]]:
-    """Median seconds of each, by the clock and of processors, one round after the other."""
+    """Median seconds of each, by the clock and of processors, in rounds of another order each.
+
+    Who comes next finds memory as the one before left it, which can cost as much as the work.
+    """
     seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in contestants}
+    rng = np.random.default_rng(0)
     for _ in range(repeats):
-        for name, call in contestants.items():
+        for name in rng.permutation(list(contestants)).tolist():
             gc.collect()
             begin = time.perf_counter(), time.process_time()
-            kept = call()
+            kept = contestants[name]()
             seconds[name].append((time.perf_counter() - begin[0], time.process_time() - begin[1]))
             del kept
     return {name: tuple(statistics.median(part) for part in zip(*runs, strict=True)) for name, runs in seconds.items()}
