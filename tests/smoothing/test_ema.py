@@ -149,7 +149,7 @@ def test_the_clock_is_that_of_a_plain_loop(adjust, ignore_na):
     X, rng = table(), np.random.default_rng(1)
     days = np.cumsum(rng.integers(0, 9, X.shape[1]))
     times = np.datetime64("2024-01-01") + days
-    smoother = EMASmoother(halflife="4D", adjust=adjust, ignore_na=ignore_na)
+    smoother = EMASmoother(halflife=np.timedelta64(4, "D"), adjust=adjust, ignore_na=ignore_na)
     found = smoother.fit_transform(X, times=times)
     elapsed = np.diff(days, prepend=days[:1]) / 4.0
     np.testing.assert_allclose(found, [naive(row, 0.5, adjust, ignore_na, 1, elapsed) for row in X], rtol=1e-11)
@@ -161,6 +161,8 @@ def test_the_clock_is_that_of_a_plain_loop(adjust, ignore_na):
     named = pd.DataFrame(X[:, once], columns=pd.DatetimeIndex(times[once]))
     expected = clone(smoother).fit_transform(X[:, once], times=times[once])
     assert_identical(clone(smoother).fit(named).transform(named), expected, "of columns named by dates")
+    named.columns = named.columns.to_period("D")
+    assert_identical(clone(smoother).fit(named).transform(named), expected, "of columns named by days")
     if adjust:  # pandas 3 knows times only with adjusted weights
         moments = pd.DatetimeIndex(times).as_unit("ns")
         expected = pd.DataFrame(X.T).ewm(halflife="4D", times=moments, adjust=True, ignore_na=ignore_na).mean()
@@ -320,8 +322,9 @@ def test_infinite_values_are_refused_wherever_they_stand(bad, alpha, column):
         smoother = EMASmoother(alpha=alpha).fit(X)
         with pytest.raises(ValueError, match=f"contains infinity; the first in row {row} at time {column}"):
             smoother.transform(broken)
-        with pytest.raises(ValueError, match="contains infinity"):
-            smoother.update(broken)
+        for refusing in (smoother.update, EMASmoother(alpha=alpha).fit, EMASmoother(alpha=alpha).fit_transform):
+            with pytest.raises(ValueError, match="contains infinity"):
+                refusing(broken)
         with pytest.raises(ValueError, match="infinite values; the first at position"):
             smoother.transform_groups(broken.ravel(), np.repeat([0, 1], 4))
     with pytest.raises(ValueError, match="infinity"):
@@ -376,6 +379,8 @@ def test_wrong_times():
 def test_wrong_groups():
     with pytest.raises(ParameterError, match="the series of each of the 2 values. Got 3"):
         EMASmoother().transform_groups([1, 2], ["a", "a", "b"])
+    with pytest.raises(ParameterError, match="must hold numbers or text"):
+        EMASmoother().transform_groups([1, 2], [["a"], ["b"]])
     with pytest.raises(ParameterError, match="1 missing values; the first at position 1"):
         EMASmoother().transform_groups([1, 2], ["a", None])
 
@@ -409,6 +414,7 @@ def test_a_stream_is_of_the_same_series_and_survives_a_pickle():
     for again in (smoother, pickle.loads(before)):
         assert_identical(again.update(X[:, 9:]), expected[:, 9:], "after what was refused")
     smoother.fit(X)
+    assert smoother.update(X[:, :0]).shape == (30, 0)
     assert_identical(smoother.update(X[:, :9]), expected[:, :9], "of a new stream")
 
 
@@ -520,7 +526,7 @@ def test_alpha_learnt_from_events_is_that_of_their_series():
 def test_what_cannot_be_read_of_a_log():
     log, _ = shop()
     X = log.snapshot()
-    with pytest.raises(ColumnNotFoundError, match="column='starz'"):
+    with pytest.raises(ColumnNotFoundError, match="column='starz' is not among .* it has 'stars', 'where'"):
         EMASmoother(column="starz").fit(X)
     with pytest.raises(ParameterError, match="column='where' of the log holds categories"):
         EMASmoother(column="where").fit(X)
@@ -531,6 +537,8 @@ def test_what_cannot_be_read_of_a_log():
         EMASmoother().fit(bare.snapshot())
     with pytest.raises(ParameterError, match=r"log\.snapshot\(\)"):
         EMASmoother().fit(log)
+    with pytest.raises(ParameterError, match="has none"):
+        EMASmoother().fit(X[:0])
 
 
 # -- among scikit-learn's tools ---------------------------------------------------------------------------

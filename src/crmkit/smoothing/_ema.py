@@ -189,23 +189,33 @@ class EMASmoother(SeriesSmoother):
         -------
         EMASmoother
         """
+        return self._fit(X, times, look=True)
+
+    def _fit(self, X: Any, times: Any, *, look: bool) -> Self:
+        """Fit; `look` for infinite values, where they are not going to be found by smoothing them."""
         self._validate_params()
         auto = self.alpha == "auto"
         decay = self._decay(0.5 if auto else None)
         for name in ("alpha_", "fitted_on_", "n_features_in_", "feature_names_in_", "_stream"):
             self.__dict__.pop(name, None)
         if isinstance(X, Snapshots):
+            if len(X) == 0:
+                raise ParameterError(
+                    "EMASmoother is fitted on rows, and X, Snapshots, has none. Take an earlier or later as_of."
+                )
             events = self._events(X, times)
             learn_from = events.of_customers(X) if auto else None
             self.fitted_on_ = (X.log.fingerprint, (X.as_of.min(), X.as_of.max()))
         else:
             values = self._read(X, reset=True)
             self._elapsed(decay, values.shape[1], X, times)
+            if look or auto:
+                refuse_infinite(values, "EMASmoother.fit")
             learn_from = _in_one_vector(values) if auto else None
         self.alpha_ = decay.alpha if learn_from is None else self._learnt(*learn_from)
         return self
 
-    def fit_transform(self, X: Any, y: object = None, *, times: ArrayLike | None = None) -> Any:
+    def fit_transform(self, X: Any, y: object = None, *, times: ArrayLike | None = None) -> Any:  # noqa: ARG002  likewise
         """Fit, and smooth the same rows.
 
         Parameters
@@ -218,7 +228,7 @@ class EMASmoother(SeriesSmoother):
         ndarray or frame
             As of `transform`.
         """
-        return self.fit(X, y, times=times).transform(X, times=times)
+        return self._fit(X, times, look=False).transform(X, times=times)
 
     def transform(self, X: Any, *, times: ArrayLike | None = None) -> Any:
         """Smooth each row.
@@ -229,7 +239,7 @@ class EMASmoother(SeriesSmoother):
             What it was fitted on; a table with as many times. NaN is a missing value.
         times : array-like of n_times dates, default=None
             When the values were taken, never going back: needed where `halflife` is a duration, and read
-            from the names of the columns where X is a frame whose columns are named by dates.
+            from the columns where X is a pandas frame whose columns are a DatetimeIndex or PeriodIndex.
 
         Returns
         -------
@@ -315,8 +325,15 @@ class EMASmoother(SeriesSmoother):
         else:
             refuse_other(chunk, owner)
             values = check_array(
-                chunk, dtype=[np.float64, np.float32], order="C", ensure_all_finite="allow-nan", input_name="chunk"
+                chunk,
+                dtype=[np.float64, np.float32],
+                order="C",
+                ensure_all_finite="allow-nan",
+                ensure_min_features=0,
+                input_name="chunk",
             )
+        if values.shape[1] == 0:
+            return values
         stream = self.__dict__.get("_stream") or _Stream(State.of(len(values)), None)
         if len(stream.state.means) != len(values):
             raise ParameterError(
@@ -394,7 +411,8 @@ class EMASmoother(SeriesSmoother):
                 f"EMASmoother takes one of alpha, span, halflife and com, four names of one thing. Got {named}."
             )
         ((name, value),) = given.items() if given else [("alpha", 0.3)]
-        if name == "halflife" and (isinstance(value, bool) or not isinstance(value, Real)):
+        # numpy counts its durations among the real numbers.
+        if name == "halflife" and (isinstance(value, bool | np.timedelta64) or not isinstance(value, Real)):
             return _Decay(0.5, 0.5, 1.0 if self.adjust else 0.5, to_microseconds(value, "halflife"))
         if name == "halflife":
             halflife = check_float("halflife", value, "EMASmoother", low=0.0, closed="neither")
@@ -448,8 +466,9 @@ class EMASmoother(SeriesSmoother):
     def _moments(self, n_times: int, X: Any, times: Any) -> NDArray[np.int64]:
         """Microseconds at which the values were taken."""
         hint = "Pass the time of each column, or name the columns of the frame by their dates."
-        if times is None and isinstance(getattr(X, "columns", None), pd.DatetimeIndex):
-            times = X.columns
+        columns = getattr(X, "columns", None)
+        if times is None and isinstance(columns, pd.DatetimeIndex | pd.PeriodIndex):
+            times = columns.to_timestamp() if isinstance(columns, pd.PeriodIndex) else columns
         if times is None:
             raise parameter_error(
                 "times", None, f"given where halflife={self.halflife!r} is a duration", "EMASmoother", hint
@@ -521,5 +540,4 @@ class EMASmoother(SeriesSmoother):
 
 def _in_one_vector(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """The rows of a table one after the other, and where each begins."""
-    refuse_infinite(values, "EMASmoother.fit")
     return values.reshape(-1), np.arange(len(values) + 1, dtype=np.int64) * values.shape[1]

@@ -48,7 +48,11 @@ class Events(NamedTuple):
             counts = roles == _PURCHASE if len(roles) else None
         else:
             if column not in store.extras:
-                raise ColumnNotFoundError.from_name("column", column, store.extras)
+                held = ", ".join(map(repr, store.extras)) or "none"
+                raise ColumnNotFoundError(
+                    f"column={column!r} is not among the further columns of the log: it has {held}. Name it in "
+                    "columns= of EventLog.from_frame."
+                )
             extra = store.extras[column]
             if not isinstance(extra, np.ndarray):
                 raise ParameterError(f"column={column!r} of the log holds categories. EMASmoother smooths numbers.")

@@ -16,9 +16,8 @@ Floats = NDArray[np.float64]
 #: Rows and times of a tile of `step_rows`.
 TILE: Final = (16, 64)
 
-#: Series that are looked at for gaps at once: so many rows, or columns of a table that was turned.
-_ROWS: Final = 128
-_COLUMNS: Final = 4096
+#: Series that are looked at for gaps first; eight times as many follow as long as few have any.
+_FIRST: Final = 128
 
 
 class Rule(NamedTuple):
@@ -71,7 +70,7 @@ def smooth_table(values: NDArray[Any], rule: Rule, threads: int, owner: str) -> 
     lying = read_only(values.T if by_columns else values)
     out = np.empty(lying.shape, dtype=lying.dtype)
     shares = complete_shares(rule.fading, rule.new, rule.adjust)
-    smooth = _columns if by_columns else _rows
+    smooth = _smooth_columns if by_columns else _smooth_rows
     run_in_ranges(
         lambda start, stop: smooth(start, stop, lying, rule, shares, state, out),
         len(values),
@@ -95,37 +94,48 @@ def carry(values: NDArray[Any], rule: Rule, state: State, threads: int) -> NDArr
     return out
 
 
-def _rows(
+def _smooth_rows(
     start: int, stop: int, values: NDArray[Any], rule: Rule, shares: Floats, state: State, out: NDArray[Any]
 ) -> None:
-    n_times = values.shape[1]
-    gaps = False
-    for first in range(start, stop, _ROWS):
-        last = min(first + _ROWS, stop)
-        if not gaps:
+    """Smooth some rows: as if no value were missing, and those again where one is."""
+    least, n_times = float(rule.min_periods), values.shape[1]
+    first, size, mostly_gaps = start, _FIRST, False
+    while first < stop:
+        last = min(first + size, stop)
+        if mostly_gaps:
+            step_rows(first, last, values, *rule[:-1], least, *state, out, *TILE)
+            mostly_gaps = bool((state.counts[first:last] < n_times).mean() > 0.25)
+        else:
             complete_rows(first, last, values, shares, out)
-            gaps = not np.isfinite(out[first:last, -1]).all()
-            if not gaps:
-                out[first:last, : rule.min_periods - 1] = np.nan
-                continue
-        step_rows(first, last, values, *rule[:-1], float(rule.min_periods), *state, out, *TILE)
-        # Where there were gaps there will be more: the next rows are not tried without.
-        gaps = bool(state.counts[first:last].min() < n_times)
+            state.means[first:last] = out[first:last, -1]
+            out[first:last, : rule.min_periods - 1] = np.nan
+            gaps = first + np.flatnonzero(~np.isfinite(state.means[first:last]))
+            if len(gaps):
+                again, done = State.of(len(gaps)), np.empty((len(gaps), n_times), dtype=out.dtype)
+                step_rows(0, len(gaps), read_only(values[gaps]), *rule[:-1], least, *again, done, *TILE)
+                out[gaps], state.means[gaps] = done, again.means
+            mostly_gaps = len(gaps) > (last - first) // 4
+        first, size = last, 8 * size
 
 
-def _columns(
+def _smooth_columns(
     start: int, stop: int, values: NDArray[Any], rule: Rule, shares: Floats, state: State, out: NDArray[Any]
 ) -> None:
-    n_times = len(values)
-    gaps = False
-    for first in range(start, stop, _COLUMNS):
-        last = min(first + _COLUMNS, stop)
-        if not gaps:
+    """Smooth some columns, as `_smooth_rows` does rows."""
+    least, n_times = float(rule.min_periods), len(values)
+    first, size, mostly_gaps = start, _FIRST, False
+    while first < stop:
+        last = min(first + size, stop)
+        if mostly_gaps:
+            step(first, last, values, *rule[:-1], least, *state, out)
+            mostly_gaps = bool((state.counts[first:last] < n_times).mean() > 0.25)
+        else:
             complete_columns(first, last, values, shares, out, state.means)
-            gaps = not np.isfinite(state.means[first:last]).all()
-            if not gaps:
-                out[: rule.min_periods - 1, first:last] = np.nan
-                continue
-            state.means[first:last] = 0.0
-        step(first, last, values, *rule[:-1], float(rule.min_periods), *state, out)
-        gaps = bool(state.counts[first:last].min() < n_times)
+            out[: rule.min_periods - 1, first:last] = np.nan
+            gaps = first + np.flatnonzero(~np.isfinite(state.means[first:last]))
+            if len(gaps):
+                again, done = State.of(len(gaps)), np.empty((n_times, len(gaps)), dtype=out.dtype)
+                step(0, len(gaps), read_only(values[:, gaps]), *rule[:-1], least, *again, done)
+                out[:, gaps], state.means[gaps] = done, again.means
+            mostly_gaps = len(gaps) > (last - first) // 4
+        first, size = last, 8 * size

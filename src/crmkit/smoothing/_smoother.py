@@ -135,7 +135,10 @@ def series_of(groups: Any, n: int, owner: str) -> tuple[NDArray[np.int64] | None
         )
     edges = np.flatnonzero(np.asarray(ids[1:] != ids[:-1], dtype=np.bool_)) + 1 if n else np.empty(0, dtype=np.int64)
     starts = np.concatenate([np.zeros(min(n, 1), dtype=np.int64), edges])
-    codes, heads = pd.factorize(ids[starts])
+    try:
+        codes, heads = pd.factorize(np.asarray(ids[starts]))
+    except TypeError as error:
+        raise ParameterError(f"The 'groups' parameter of {owner} must hold numbers or text: {error}.") from error
     if len(heads) == len(starts):
         return None, np.append(starts, n)
     codes = np.repeat(codes, np.diff(np.append(starts, n)))
@@ -151,6 +154,8 @@ def refuse_other(X: Any, owner: str) -> None:
             f"{owner} takes a table with one series in each row here, not Snapshots or an EventLog. Got "
             f"{type(X).__name__}. {hint}".rstrip()
         )
+    if hasattr(X, "collect"):
+        raise ParameterError(f"{owner} takes a table in memory, not a {type(X).__name__}. Pass X.collect().")
     index = getattr(X, "index", None)
     if isinstance(index, pd.DatetimeIndex | pd.PeriodIndex | pd.TimedeltaIndex):
         raise ParameterError(
