@@ -195,6 +195,15 @@ def test_alpha_at_the_ends():
     assert 0 < EMAForecaster(alpha="auto").fit({"time": [1], "value": [2.0]}).alpha_ <= 1
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("factor", [1e-300, 1e300])
+def test_alpha_of_tiny_and_huge_values(factor):
+    values = np.array([1.0, 2.0, 1.5, 1.0, 3.0, 2.0, 2.5, 1.0])
+    plain = EMAForecaster(alpha="auto", calibration=0).fit({"time": range(8), "value": values})
+    scaled = EMAForecaster(alpha="auto", calibration=0).fit({"time": range(8), "value": values * factor})
+    assert scaled.alpha_ == pytest.approx(plain.alpha_, abs=1e-3)
+
+
 def test_alpha_does_not_depend_on_threads(monkeypatch, make_demand):
     frame = make_demand(2_500, 6)
     found = set()

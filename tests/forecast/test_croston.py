@@ -153,3 +153,8 @@ def test_classes_read_frames_as_forecasters_do():
         demand_classes(frame, time="day", value="n", freq="D")
     found = demand_classes(frame, time="day", value="n", freq="D", gaps="zero")
     assert found["adi"].item() == 2
+
+
+def test_classes_of_tiny_demand():
+    found = demand_classes({"time": range(2), "value": [1e-300, 2e-300]})
+    assert found["cv2"].item() == pytest.approx((0.5 / 1.5) ** 2)

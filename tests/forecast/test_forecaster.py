@@ -254,6 +254,41 @@ def test_why_there_are_no_intervals():
     assert NaiveForecaster(calibration=9).fit(frame).predict_interval(coverage=0.8).shape == (1, 2)
 
 
+def test_items_that_come_and_go_have_intervals():
+    """Where few series reach up to the last period, more origins make up for it."""
+    rng = np.random.default_rng(0)
+    parts = []
+    for item in range(30):
+        days = pd.date_range("2024-01-01", periods=int(rng.integers(5, 60)), freq="D") + pd.Timedelta(days=item)
+        parts.append(pd.DataFrame({"series": item, "time": days, "value": rng.poisson(4, len(days))}))
+    frame = pd.concat(parts)
+    model = NaiveForecaster().fit(frame)
+    assert model.predict_interval().shape == (30, 2)
+    assert len(model._intervals[0].errors[0]) >= 100
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_as_many_origins_as_give_enough_errors(steps):
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        n = int(rng.integers(1, 40))
+        firsts, lengths = rng.integers(0, 30, n), rng.integers(1, 40, n)
+        frame = pd.DataFrame(
+            {
+                "series": np.repeat(np.arange(n), lengths),
+                "time": np.concatenate([np.arange(a, a + k) for a, k in zip(firsts, lengths, strict=True)]),
+            }
+        ).assign(value=1.0)
+        model = NaiveForecaster(steps=steps).fit(frame)
+        end, begin = int((firsts + lengths).max()), int(firsts.min())
+        most, errors, origins = (end - begin) // 2 - steps + 1, 0, 0
+        while origins < most and (errors < 100 or origins < 4):
+            origin = end - steps - origins
+            errors += sum(a < origin and a + k >= origin + steps for a, k in zip(firsts, lengths, strict=True))
+            origins += 1
+        assert [len(known.errors[0]) for known in model._intervals[-1:]] == ([errors] if origins else [])
+
+
 def test_a_series_of_zeros_has_an_interval(make_demand):
     frame = make_demand()
     frame.loc[frame["series"] == "item 01", "value"] = 0.0
@@ -319,6 +354,27 @@ def test_steps_that_are_refused():
     model = NaiveForecaster().fit({"time": [1, 2], "value": [1.0, 2.0]})
     with pytest.raises(ParameterError, match="'steps' parameter of NaiveForecaster.predict"):
         model.predict(0)
+
+
+def test_a_frame_in_the_place_of_steps_is_not_shown():
+    model = NaiveForecaster().fit({"time": [1, 2], "value": [1.0, 2.0]})
+    with pytest.raises(ParameterError, match=r"predict\(X=...\)") as caught:
+        model.predict(pd.DataFrame({"series": ["Mrs Smith"], "time": [1], "value": [2.0]}))
+    assert "Smith" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["forecast", "is_fallback"])
+@pytest.mark.parametrize("parameter", ["series", "time"])
+def test_columns_that_forecasts_would_overwrite(parameter, name):
+    frame = {"series": [1, 1], "time": [1, 2], "value": [1.0, 2.0], name: [1, 2]}
+    with pytest.raises(ParameterError, match=f"{parameter}='{name}' of NaiveForecaster is the name of a column"):
+        NaiveForecaster(**{parameter: name}).fit(frame)
+
+
+@pytest.mark.parametrize("parameters", [{"season": 10**20}, {"steps": 10**20}, {"calibration": 10**20}])
+def test_numbers_that_no_computer_counts_to(parameters):
+    with pytest.raises(ValueError, match=f"'{next(iter(parameters))}' parameter of SeasonalNaiveForecaster"):
+        SeasonalNaiveForecaster(**parameters).fit({"time": [1, 2], "value": [1.0, 2.0]})
 
 
 def test_it_takes_no_table():

@@ -185,10 +185,51 @@ def test_gaps_are_noticed():
 def test_a_wrong_time_does_not_ask_for_all_memory():
     frame = {"time": ["2024-01-01", "2024-01-02", "1024-01-01"], "value": [1.0, 2.0, 3.0]}
     with pytest.raises(ParameterError, match="look for a wrong time"):
-        read({"time": [0, 2**62], "value": [1.0, 2.0]}, gaps="zero")
+        read({"time": [0, 2**61], "value": [1.0, 2.0]}, gaps="zero")
     with pytest.raises(ParameterError, match="look for a wrong time"):
-        read({"series": [1, 1], "time": [-(2**62), 2**62], "value": [1.0, 2.0]}, gaps="zero")
+        read({"series": [1, 1], "time": [-(2**61), 2**61], "value": [1.0, 2.0]}, gaps="zero")
     assert len(read(frame, gaps="missing").values) > 365 * 999
+
+
+@pytest.mark.parametrize(
+    "times", [[-9 * 10**18, 9 * 10**18], [-(2**63), 2**63 - 1], np.array([1, 2**63], dtype=np.uint64)]
+)
+def test_whole_numbers_that_differences_would_overflow(times):
+    with pytest.raises(ParameterError, match=r"beyond 2\*\*61"):
+        read({"time": np.array(times), "value": [1.0, 2.0]}, gaps="missing")
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ({"series": ["a"]}, "'series' parameter of Reader must be a non-empty str"),
+        ({"time": 3}, "'time' parameter of Reader must be a non-empty str"),
+        ({"time": None}, "'time' parameter of Reader must be a non-empty str"),
+        ({"value": 3}, "'value' parameter of Reader must be a non-empty str"),
+        ({"stockouts": True}, "'stockouts' parameter of Reader must be a non-empty str"),
+        ({"exogenous": [3]}, "'exogenous' parameter of Reader must be a non-empty str"),
+        ({"series": "time"}, "series and time of Reader are both 'time'"),
+    ],
+)
+def test_names_that_are_refused(names, message):
+    with pytest.raises(ParameterError, match=message):
+        read({"time": [1, 2], "value": [1.0, 2.0]}, **names)
+
+
+def test_periods_of_pandas_are_not_times():
+    frame = pd.DataFrame({"time": pd.period_range("2024-01", periods=2, freq="M"), "value": [1.0, 2.0]})
+    with pytest.raises(ParameterError, match="to_timestamp"):
+        read(frame)
+
+
+def test_hours_by_a_clock_that_is_moved():
+    hours = pd.date_range("2024-01-10", periods=3, freq="h", tz="Europe/Berlin")
+    with pytest.raises(ParameterError, match="Convert the times to UTC"):
+        read(pd.DataFrame({"time": hours, "value": [1.0, 2.0, 3.0]}))
+    for zone in ("UTC", "Asia/Shanghai", "Asia/Kolkata"):
+        panel = read(pd.DataFrame({"time": hours.tz_localize(None).tz_localize(zone), "value": [1.0, 2.0, 3.0]}))
+        assert panel.frequency.name == "h"
+        assert panel.times().tolist() == hours.tz_localize(None).tz_localize(zone).tolist()
 
 
 def test_no_ids_of_series_in_errors():

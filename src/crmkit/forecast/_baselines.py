@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 from crmkit._compat import Interval, StrOptions
-from crmkit._numba import run_in_ranges
+from crmkit._numba import read_only, run_in_ranges
 from crmkit.forecast._baselines_kernels import ema_levels, last_known, last_of_season, window_means
-from crmkit.forecast._forecaster import Forecaster
+from crmkit.forecast._forecaster import MOST_PERIODS, Forecaster
 from crmkit.forecast._panel import Gaps, Panel
 
 #: Series for which a further thread is worth its start.
@@ -59,7 +59,8 @@ class NaiveForecaster(FlatForecaster):
     series, time, value : str, default="series", "time", "value"
         Columns of the frame: ids (whole numbers or text), times (dates, datetimes or whole numbers;
         each stands for the period that holds it), and numbers. A frame without the column ``"series"``,
-        or None, is one series, ``"all"``.
+        or None, is one series, ``"all"``. Times in a zone count by its clock; hours have to be in UTC where
+        the clock is put forward and back.
     freq : str, default=None
         ``"h"``, ``"D"``, ``"W"`` (from Monday), ``"M"``, ``"Q"``, ``"Y"``, a fixed duration such as
         ``"14D"``; None infers it from the times.
@@ -214,7 +215,7 @@ class MovingAverageForecaster(FlatForecaster):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "window": [Interval(Integral, 1, None, closed="left")],
+        "window": [Interval(Integral, 1, MOST_PERIODS, closed="both")],
         **Forecaster._parameter_constraints,
     }
 
@@ -353,19 +354,21 @@ class EMAForecaster(FlatForecaster):
 
         def loss(alpha: float) -> float:
             # Summed in the order of series, so that it does not depend on the number of threads.
-            return float(np.sum(self._smooth(panel, alpha)[1] / units**2))
+            return float(np.sum(self._smooth(panel, alpha, units)[1]))
 
         self.alpha_ = best_alpha(loss)
 
-    def _smooth(self, panel: Panel, alpha: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Levels, and sums of squared errors one step ahead."""
+    def _smooth(
+        self, panel: Panel, alpha: float, units: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Levels, and sums of squared errors one step ahead in units of each series."""
         levels, squares = np.empty(len(panel)), np.empty(len(panel))
-        args = (panel.pointers, panel.values, alpha, levels, squares)
+        args = (panel.pointers, panel.values, alpha, read_only(units), levels, squares)
         run_in_ranges(ema_levels, len(panel), *args, minimum=_SERIES)
         return levels, squares
 
     def _levels(self, panel: Panel) -> NDArray[np.float64]:
-        return self._smooth(panel, self.alpha_)[0]
+        return self._smooth(panel, self.alpha_, np.ones(len(panel)))[0]
 
 
 def best_alpha(loss: Any) -> float:

@@ -48,11 +48,11 @@ def window_means(start, stop, pointers, values, window, out):
 
 
 @kernel
-def ema_levels(start, stop, pointers, values, alpha, levels, squares):
+def ema_levels(start, stop, pointers, values, alpha, units, levels, squares):
     """Level of simple exponential smoothing after the last value of each series.
 
     It begins at the first known value, and a missing one leaves it as it was; NaN where none is known.
-    `squares` receives the sum of the squared errors one step ahead.
+    `squares` receives the sum of the squared errors one step ahead, in `units` of each series.
     """
     for series in range(start, stop):
         level = np.nan
@@ -65,7 +65,7 @@ def ema_levels(start, stop, pointers, values, alpha, levels, squares):
                 level = value
                 continue
             error = value - level
-            total += error * error
+            total += (error / units[series]) ** 2
             level += alpha * error
         levels[series] = level
         squares[series] = total

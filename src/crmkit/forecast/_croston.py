@@ -215,12 +215,10 @@ def demand_classes(
     )
     n = len(panel)
     periods, demands = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
-    means, variances = np.empty(n), np.empty(n)
-    args = (panel.pointers, panel.values, periods, demands, means, variances)
+    cv2 = np.empty(n)
+    args = (panel.pointers, panel.values, periods, demands, cv2)
     run_in_ranges(demand_moments, n, *args, minimum=_SERIES)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        adi = np.where(demands > 0, periods / demands, np.inf)
-        cv2 = np.where(demands > 0, variances / means**2, np.nan)
+    adi = np.where(demands > 0, periods / np.maximum(demands, 1), np.inf)
     # A quarter each, by two questions.
     names = np.array(["smooth", "erratic", "intermittent", "lumpy", "none"])
     which = np.where(demands > 0, 2 * (adi >= _ADI) + (cv2 >= _CV2), 4)

@@ -66,22 +66,23 @@ def teunter(start, stop, pointers, values, alpha, beta, sizes, chances):
 
 
 @kernel
-def demand_moments(start, stop, pointers, values, periods, demands, means, variances):
-    """Number of known periods and of demands, mean and population variance of the size of demands."""
+def demand_moments(start, stop, pointers, values, periods, demands, variations):
+    """Number of known periods and of demands, and the population variance of demands over their squared mean."""
     for series in range(start, stop):
         known, count = 0, 0
-        mean, squares = 0.0, 0.0
+        total = 0.0
         for position in range(pointers[series], pointers[series + 1]):
             value = np.float64(values[position])
-            if value != value:
-                continue
-            known += 1
-            if value != 0.0:
+            known += value == value
+            if value == value and value != 0.0:
                 count += 1
-                change = value - mean
-                mean += change / count
-                squares += change * (value - mean)
+                total += value
+        mean = total / count if count > 0 else np.nan
+        squares = 0.0
+        for position in range(pointers[series], pointers[series + 1]):
+            value = np.float64(values[position])
+            if value == value and value != 0.0:
+                squares += (value / mean - 1.0) ** 2
         periods[series] = known
         demands[series] = count
-        means[series] = mean
-        variances[series] = squares / max(count, 1)
+        variations[series] = squares / count if count > 0 else np.nan

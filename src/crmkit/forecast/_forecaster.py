@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import replace
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -25,6 +25,12 @@ from crmkit.model_selection import ConformalIntervals
 #: Errors for each step that ``calibration="auto"`` aims at, and the fewest origins that they come from.
 _ERRORS, _ORIGINS = 100, 4
 
+#: Nothing reaches farther, so that sums of periods stay numbers.
+MOST_PERIODS = 2**31 - 1
+
+#: What `predict` adds to the columns of series and time.
+_COLUMNS = ("forecast", "is_fallback")
+
 
 class Forecaster(BaseEstimator, ABC):
     """Base of the forecasters: not to be used itself.
@@ -36,9 +42,9 @@ class Forecaster(BaseEstimator, ABC):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "steps": [Interval(Integral, 1, None, closed="left")],
-        "season": [Interval(Integral, 1, None, closed="left"), None],
-        "calibration": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left")],
+        "steps": [Interval(Integral, 1, MOST_PERIODS, closed="both")],
+        "season": [Interval(Integral, 1, MOST_PERIODS, closed="both"), None],
+        "calibration": [StrOptions({"auto"}), Interval(Integral, 0, MOST_PERIODS, closed="both")],
         "clip": ["boolean"],
         "series": [str, None],
         "time": [str],
@@ -126,6 +132,12 @@ class Forecaster(BaseEstimator, ABC):
             If the frame cannot be read: see the parameters of the class.
         """
         self._validate_params()
+        for name in ("series", "time"):
+            if getattr(self, name) in _COLUMNS:
+                raise ParameterError(
+                    f"{name}={getattr(self, name)!r} of {type(self).__name__} is the name of a column of forecasts. "
+                    "Rename that of the frame."
+                )
         return self._fit_history(self._read(X, self.freq))
 
     def _fit_history(self, panel: Panel) -> Self:
@@ -258,8 +270,17 @@ class Forecaster(BaseEstimator, ABC):
         self._check(panel)
         return panel
 
-    def _steps_of(self, steps: int | None) -> int:
-        return int(self.steps) if steps is None else check_int("steps", steps, f"{type(self).__name__}.predict", low=1)
+    def _steps_of(self, steps: Any) -> int:
+        if steps is None:
+            return int(self.steps)
+        owner = f"{type(self).__name__}.predict"
+        if not isinstance(steps, Real | str):
+            # Not shown: it may be a whole frame.
+            raise ParameterError(
+                f"The 'steps' parameter of {owner} must be an int, and comes first. Got a {type(steps).__name__}. "
+                "Write predict(X=...) to forecast from other histories than those of fit."
+            )
+        return check_int("steps", steps, owner, low=1, high=MOST_PERIODS)
 
     def _predict_panel(
         self, panel: Panel, steps: int, future: dict[str, NDArray[np.float64]] | None = None
@@ -319,17 +340,16 @@ class Forecaster(BaseEstimator, ABC):
         steps, name = int(self.steps), type(self).__name__
         if self.calibration == 0:
             return [], f"This {name} has calibration=0. Fit it with calibration='auto' or a number of past origins."
-        end, span = int(panel.last.max()) + 1, int(panel.lengths.max())
-        n_origins = self._n_origins(len(panel), steps, span)
+        end, begin = int(panel.last.max()) + 1, int(panel.first.min())
+        n_origins = _enough_origins(panel, steps) if self.calibration == "auto" else int(self.calibration)
         few = (
-            f"There are no errors at past origins: {span:,} periods are too few for {n_origins:,} origins and "
-            f"{steps:,} steps. Fit on longer series, with fewer steps, or with a smaller calibration=."
+            f"There are no errors at past origins: {end - begin:,} periods are too few for "
+            f"{'any' if n_origins < 1 else f'{n_origins:,}'} origins and {steps:,} steps. Fit on longer series, with "
+            "fewer steps, or with a smaller calibration=."
         )
-        if n_origins < 1 or span - steps - n_origins + 1 < 1:
+        if n_origins < 1 or end - steps - n_origins + 1 <= begin:
             return [], few
         early = panel.before(end - steps - n_origins + 1)
-        if not len(early):
-            return [], few
         try:
             model = clone(self)._fit_panel(early)
         except ParameterError as error:
@@ -339,12 +359,6 @@ class Forecaster(BaseEstimator, ABC):
         columns = [np.sort(column[~np.isnan(column)]) for column in pooled.T]
         none = np.empty(0)
         return [ConformalIntervals(none, [column], False, 1.0, -np.inf) for column in columns], few
-
-    def _n_origins(self, n_series: int, steps: int, span: int) -> int:
-        if self.calibration != "auto":
-            return int(self.calibration)
-        # Half of the periods are left to learn from.
-        return min(max(_ORIGINS, -(-_ERRORS // n_series)), span // 2 - steps + 1)
 
     def _errors_at(self, panel: Panel, origin: int, steps: int) -> NDArray[np.float64]:
         """Errors of forecasts made at an origin, in units of each series that had not ended; shape (n, steps)."""
@@ -396,6 +410,21 @@ class Forecaster(BaseEstimator, ABC):
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = False
         return tags
+
+
+def _enough_origins(panel: Panel, steps: int) -> int:
+    """How many past origins give enough errors of the last step; half of the periods are left to learn from."""
+    end, begin = int(panel.last.max()) + 1, int(panel.first.min())
+    most = (end - begin) // 2 - steps + 1
+    if most < 1:
+        return 0
+    # The origin k periods before the last one is of use to a series if that has a value before it and one at the end.
+    low = end - 1 - panel.last
+    high = np.minimum(end - steps - 1 - panel.first, most - 1)
+    useful = low <= high
+    begun = np.bincount(low[useful], minlength=most) - np.bincount(high[useful] + 1, minlength=most + 1)[:most]
+    errors = np.cumsum(np.cumsum(begun))
+    return int(np.clip(np.searchsorted(errors, _ERRORS) + 1, min(_ORIGINS, most), most))
 
 
 def scales_over(panel: Panel, season: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

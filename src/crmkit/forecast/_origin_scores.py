@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from crmkit._frames import make_frame
 from crmkit._validation import check_option
 from crmkit.exceptions import ParameterError
-from crmkit.forecast._panel import Panel
+from crmkit.forecast._panel_series import Panel
 from crmkit.metrics import Estimate, estimate
 
 #: Name of the baseline.

@@ -1,31 +1,33 @@
-"""Long frames of many series as one vector of values, series after series, period after period."""
+"""Reading long frames of many series."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from crmkit._durations import TIME_UNITS
 from crmkit._frames import (
     Columns,
     column_names,
     extra_column,
     factorize,
     localize,
-    make_frame,
     number_column,
     read_columns,
     time_column,
 )
 from crmkit._numba import read_only, run_in_ranges
 from crmkit._periods import Frequency, frequency, infer_frequency
-from crmkit._validation import check_option
+from crmkit._validation import check_option, check_string
 from crmkit.events import EventLog, Snapshots
 from crmkit.exceptions import ParameterError
 from crmkit.forecast._panel_kernels import count_repeats, extents, find_positions
+from crmkit.forecast._panel_series import Panel
+
+__all__ = ["GAPS", "Gaps", "Panel", "read_panel"]
 
 Gaps = Literal["raise", "zero", "missing"]
 GAPS = ("raise", "zero", "missing")
@@ -33,166 +35,11 @@ GAPS = ("raise", "zero", "missing")
 #: Name and id of the series of a frame that has no column of series.
 SERIES, ALL = "series", "all"
 
+#: Whole numbers as times are refused beyond this, so that differences and periods to come stay numbers.
+_FARTHEST = 2**61
+
 #: Absent periods that are filled in at most: this many for each row, and these besides.
 _MOST_FILLED, _FEW = 100, 1_000_000
-
-
-@dataclass(frozen=True, eq=False)
-class Panel:
-    """Many series of one frequency, without holes: one value for each period from first to last.
-
-    Attributes
-    ----------
-    ids : ndarray of int64 or text, shape (n_series,)
-        Sorted.
-    pointers : ndarray of int64, shape (n_series + 1,)
-        The values of series i are ``values[pointers[i]:pointers[i + 1]]``. No series is empty.
-    first : ndarray of int64, shape (n_series,)
-        Number of the period of each series' first value, see `Frequency`.
-    values : ndarray of float64 or float32, shape (n_values,)
-        NaN where the value is missing. It cannot be written, and may be the caller's own memory.
-    frequency : Frequency
-    names : tuple of str
-        What the caller's columns of series, time and value are called.
-    backend : {"pandas", "polars"}
-        Which frames go back.
-    exogenous : dict of str to ndarray of float64, shape (n_values,)
-        Further columns; NaN in periods that the frame does not have.
-    rows : ndarray of int64, shape (n_rows,), or None
-        Where in `values` each row of the frame stands; None if row i stands at i.
-    zone : str or None
-        Zone of the caller's times, if they said one.
-    """
-
-    ids: NDArray[Any]
-    pointers: NDArray[np.int64]
-    first: NDArray[np.int64]
-    values: NDArray[Any]
-    frequency: Frequency
-    names: tuple[str, str, str]
-    backend: Literal["pandas", "polars"]
-    exogenous: dict[str, NDArray[np.float64]] = field(default_factory=dict)
-    rows: NDArray[np.int64] | None = None
-    zone: str | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("pointers", "first", "values"):
-            object.__setattr__(self, name, read_only(getattr(self, name)))  # frozen, and the arrays with it
-        for name, column in self.exogenous.items():
-            self.exogenous[name] = read_only(column)
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    @property
-    def lengths(self) -> NDArray[np.int64]:
-        """Number of periods of each series."""
-        return np.diff(self.pointers)
-
-    @property
-    def last(self) -> NDArray[np.int64]:
-        """Number of the period of each series' last value."""
-        return self.first + self.lengths - 1
-
-    def codes(self) -> NDArray[np.int32]:
-        """The series of each value, as a position in `ids`."""
-        return np.repeat(np.arange(len(self), dtype=np.int32), self.lengths)
-
-    def numbers(self) -> NDArray[np.int64]:
-        """The period number of each value."""
-        return np.arange(len(self.values)) + np.repeat(self.first - self.pointers[:-1], self.lengths)
-
-    def times(self) -> Any:
-        """The beginning of the period of each value, as the caller writes times."""
-        return self.times_of(self.numbers())
-
-    def times_of(self, numbers: NDArray[np.int64]) -> Any:
-        """The beginnings of some periods: datetime64[us], a DatetimeIndex in the caller's zone, or whole numbers."""
-        return times_of(self.frequency, numbers, self.zone)
-
-    def frame(self, columns: Mapping[str, Any]) -> Any:
-        """A frame of the caller's kind with a row for each value: series, time and what is given."""
-        return self.frame_of(self.codes(), self.numbers(), columns)
-
-    def frame_of(self, codes: NDArray[Any], numbers: NDArray[np.int64], columns: Mapping[str, Any]) -> Any:
-        """A frame of the caller's kind with given series (positions in `ids`) and periods."""
-        series, time, _ = self.names
-        keys = {series: self.ids[codes], time: self.times_of(numbers)}
-        return make_frame({**keys, **columns}, self.backend)
-
-    def before(self, number: int) -> Panel:
-        """The periods before one; series that had not begun are left out."""
-        return self._cut(np.zeros(len(self), dtype=np.int64), np.clip(number - self.first, 0, self.lengths))
-
-    def until(self, number: int) -> Panel:
-        """The periods before one of those series that reach up to it."""
-        known = self.before(number)
-        return known.take(np.flatnonzero(known.last == number - 1))
-
-    def since(self, number: int) -> Panel:
-        """The periods from one on; series that had ended are left out."""
-        return self._cut(np.clip(number - self.first, 0, self.lengths), self.lengths)
-
-    def tail(self, n: int) -> Panel:
-        """The last n periods of each series, or all where it is shorter."""
-        return self._cut(np.maximum(self.lengths - n, 0), self.lengths)
-
-    def take(self, codes: NDArray[Any]) -> Panel:
-        """Some series, by ascending position in `ids`."""
-        chosen = np.zeros(len(self), dtype=np.bool_)
-        chosen[codes] = True
-        return self._cut(np.zeros(len(self), dtype=np.int64), np.where(chosen, self.lengths, 0))
-
-    def ahead(
-        self, ids: NDArray[Any], number: int, steps: int, column: NDArray[Any] | None = None
-    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Values of some series in the periods from one on, NaN where there are none; and where there are.
-
-        Both of shape (n_ids, steps). The ids must be among those of the panel.
-        """
-        places = np.searchsorted(self.ids, ids)
-        offsets = number - self.first[places][:, None] + np.arange(steps)
-        inside = (offsets >= 0) & (offsets < self.lengths[places][:, None])
-        positions = np.where(inside, self.pointers[places][:, None] + offsets, 0)
-        values = (self.values if column is None else column)[positions]
-        return np.where(inside, values, np.nan).astype(np.float64), inside
-
-    def exogenous_ahead(
-        self, names: Sequence[str], ids: NDArray[Any], number: int, steps: int
-    ) -> dict[str, NDArray[np.float64]] | None:
-        """Further columns as `ahead`, with 0 after a series has ended, where nobody looks; None if there are none."""
-        found = {}
-        for name in names:
-            values, inside = self.ahead(ids, number, steps, self.exogenous[name])
-            found[name] = np.where(inside, values, 0.0)
-        return found or None
-
-    def _cut(self, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> Panel:
-        """Keep of each series the values from one on and before another, counted in the series."""
-        lengths = stops - starts
-        kept = lengths > 0
-        if kept.all() and (lengths == self.lengths).all():
-            return replace(self, rows=None)
-        begins = (self.pointers[:-1] + starts)[kept]
-        pointers = np.concatenate([[0], np.cumsum(lengths[kept])]).astype(np.int64)
-        positions = np.arange(pointers[-1]) + np.repeat(begins - pointers[:-1], lengths[kept])
-        return replace(
-            self,
-            ids=self.ids[kept],
-            pointers=pointers,
-            first=(self.first + starts)[kept],
-            values=self.values[positions],
-            exogenous={name: column[positions] for name, column in self.exogenous.items()},
-            rows=None,
-        )
-
-
-def times_of(freq: Frequency, numbers: NDArray[np.int64], zone: str | None) -> Any:
-    """The beginnings of periods: datetime64[us], a DatetimeIndex where there is a zone, or whole numbers."""
-    starts = freq.start(numbers)
-    if freq.counts:
-        return starts
-    return starts.view("M8[us]") if zone is None else localize(starts, zone, None)
 
 
 def read_panel(
@@ -243,6 +90,7 @@ def read_panel(
         series and period; periods are absent and `gaps` is "raise".
     """
     check_option("gaps", gaps, GAPS, owner)
+    _check_names({"series": series, "time": time, "value": value, "stockouts": stockouts}, exogenous, owner)
     columns, series = _read(X, series, time, value, stockouts, exogenous, owner)
     if not columns.n_rows:
         raise ParameterError(f"X of {owner} has no rows. Pass a frame with at least one row for each series.")
@@ -264,6 +112,19 @@ def read_panel(
         further = {name: _spread(column, rows, total, np.nan) for name, column in further.items()}
     names = (SERIES if series is None else series, time, "value" if value is None else value)
     return Panel(ids, pointers, first, values, freq, names, columns.backend, further, rows, zone)
+
+
+def _check_names(names: dict[str, str | None], exogenous: Sequence[str], owner: str) -> None:
+    for parameter, name in names.items():
+        if name is not None or parameter == "time":
+            check_string(parameter, name, owner)
+    for name in exogenous:
+        check_string("exogenous", name, owner)
+    said = [name for name in names.values() if name is not None]
+    for name in said:
+        if said.count(name) > 1:
+            twice = " and ".join(parameter for parameter, other in names.items() if other == name)
+            raise ParameterError(f"{twice} of {owner} are both {name!r}, and must be columns of their own.")
 
 
 def _read(
@@ -301,13 +162,18 @@ def _read_times(
     if freq is not None:
         freq = frequency(freq, owner)
     if column.dtype.is_integer():
-        _refuse(column.is_null().to_numpy(), "time", time, "null", owner)
         if freq is not None and not freq.counts:
             raise ParameterError(
                 f"freq={freq.name!r}, but time={time!r} of {owner} is a column of whole numbers, whose periods are "
                 "those numbers. Pass freq=None, or make the column one of dates."
             )
-        return frequency("I", owner), np.ascontiguousarray(column.to_numpy(), dtype=np.int64), None
+        return frequency("I", owner), _read_whole(column, time, owner), None
+    native = str(getattr(column.to_native(), "dtype", column.dtype))
+    if native.startswith("period"):
+        raise ParameterError(
+            f"time={time!r} of {owner} is a column of pandas' periods. Convert it to the times at which they begin, "
+            "with .dt.to_timestamp()."
+        )
     if column.dtype.is_numeric():
         raise ParameterError(
             f"time={time!r} of {owner} is a column of {column.dtype}: times are dates, datetimes or whole numbers "
@@ -331,7 +197,29 @@ def _read_times(
             f"freq='I' is for whole numbers, but time={time!r} of {owner} holds dates. Pass freq=None, or for example "
             "freq='W'."
         )
+    if zone is not None and freq.length and freq.length < TIME_UNITS["D"]:
+        _refuse_moving_clock(found.wall, zone, freq, owner)
     return freq, found.wall, zone
+
+
+def _read_whole(column: Any, time: str, owner: str) -> NDArray[np.int64]:
+    _refuse(column.is_null().to_numpy(), "time", time, "null", owner)
+    whole = column.to_numpy()
+    if len(whole) and (whole.max() > _FARTHEST or whole.min() < -_FARTHEST):
+        raise ParameterError(f"time={time!r} of {owner} holds whole numbers beyond 2**61. Count from a later start.")
+    return np.ascontiguousarray(whole, dtype=np.int64)
+
+
+def _refuse_moving_clock(wall: NDArray[np.int64], zone: str, freq: Frequency, owner: str) -> None:
+    """Refuse hours by a clock that is put forward and back: a day in spring has 23 of them."""
+    # To a year after the last, since forecasts go on.
+    days = np.arange(wall.min(), wall.max() + 366 * TIME_UNITS["D"], 7 * TIME_UNITS["D"])
+    instants = localize(days, zone, None).tz_convert("UTC").tz_localize(None).to_numpy().astype("M8[us]")
+    if len(np.unique(days - instants.astype(np.int64))) > 1:
+        raise ParameterError(
+            f"freq={freq.name!r} of {owner} cannot be counted in {zone}, whose clock is put forward and back. Convert "
+            "the times to UTC, for example with .dt.tz_convert('UTC')."
+        )
 
 
 def _own_zone(column: Any) -> str | None:
@@ -370,7 +258,7 @@ def _arrange(
     first = np.minimum.reduce([part[0] for part in parts])
     last = np.maximum.reduce([part[1] for part in parts])
     # Before any memory is asked for: times in a wrong unit would want all of it.
-    if np.sum(last.astype(np.float64) - first + 1) > _MOST_FILLED * n + _FEW:
+    if np.sum(last.astype(np.float64) - first.astype(np.float64) + 1) > _MOST_FILLED * n + _FEW:
         raise _too_many_gaps(n, n_series, freq, owner)
     pointers = np.concatenate([[0], np.cumsum(last - first + 1)]).astype(np.int64)
     total = int(pointers[-1])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 
-from crmkit._frames import make_frame
+from crmkit._frames import make_frame, repeat_ids
 from crmkit._validation import check_bool, check_float, check_int, parameter_error
 from crmkit.exceptions import ParameterError
 from crmkit.forecast._baselines import SeasonalNaiveForecaster
@@ -309,9 +309,9 @@ def _result(
     numbers = np.array([one.number for one in origins])[pooled.origin]
     first, time, _ = panel.names
     table = {
-        "model": np.array(names)[pooled.model],
+        "model": repeat_ids(np.array(names), pooled.model.astype(np.int32), panel.backend),
         "origin": panel.times_of(numbers),
-        first: panel.ids[pooled.series],
+        first: repeat_ids(panel.ids, pooled.series.astype(np.int32), panel.backend),
         time: panel.times_of(numbers + pooled.step - 1),
         "step": pooled.step,
         "actual": pooled.y,
