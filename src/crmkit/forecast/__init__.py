@@ -13,12 +13,14 @@ from crmkit.forecast._baselines import (
     SeasonalNaiveForecaster,
 )
 from crmkit.forecast._croston import CrostonForecaster, demand_classes
+from crmkit.forecast._demand_forecaster import DemandForecaster
 from crmkit.forecast._lag_features import LagFeatures
 from crmkit.forecast._origin_scores import RollingOrigin
 from crmkit.forecast._rolling_origin import rolling_origin
 
 __all__ = [
     "CrostonForecaster",
+    "DemandForecaster",
     "EMAForecaster",
     "LagFeatures",
     "MovingAverageForecaster",

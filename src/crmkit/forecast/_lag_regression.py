@@ -1,0 +1,227 @@
+"""One regressor for all series: what it learns from, and how it goes on from the ends of histories."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.utils import get_tags
+from sklearn.utils.parallel import Parallel, delayed
+
+from crmkit.exceptions import CrmkitWarning, ParameterError
+from crmkit.forecast._lag_plan import LagPlan
+from crmkit.forecast._panel import Panel
+from crmkit.forecast._targets import Scale, Target
+
+#: Last known values whose mean stands in for a forecast.
+STAND_IN = 8
+
+#: What a regressor that reckons in float32 can still hold, and its errors' squares too.
+_LARGEST = 1e18
+
+Future = dict[str, NDArray[np.float64]] | None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How series become a regression, before anything is learnt.
+
+    Attributes
+    ----------
+    plan : LagPlan
+    target : Target
+    exogenous : tuple of str
+        Columns beside those of the plan.
+    steps : int
+        Of the direct strategy, one model each; 0 for the recursive one.
+    takes_nan : bool
+        Whether the regressor takes missing features.
+    """
+
+    plan: LagPlan
+    target: Target
+    exogenous: tuple[str, ...]
+    steps: int
+    takes_nan: bool
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns that the regressor sees."""
+        return (*self.plan.names, *self.exogenous)
+
+    @property
+    def longest(self) -> int:
+        """Periods of history that a forecast needs."""
+        return self.plan.longest + self.target.reach
+
+    def history(self, panel: Panel) -> Panel:
+        """The panel as forecasts begin with it: what cannot be modelled is missing, and filled in if need be."""
+        values = panel.values
+        if self.target.lowest > -np.inf:
+            values = np.where(values < self.target.lowest, values.dtype.type(np.nan), values)
+        if not self.takes_nan and np.isnan(values).any():
+            values = fill_with_last_known(values, panel.pointers)
+        return replace(panel, values=values)
+
+    def modelled(self, panel: Panel) -> Panel:
+        """The panel of what is modelled."""
+        return replace(panel, values=self.target.forward(panel.values, panel.pointers))
+
+    def rows(
+        self, panel: Panel, modelled: Panel, ahead: int, threads: int | None
+    ) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[np.int64]]:
+        """All that can be learnt from of forecasts `ahead` + 1 steps away: features, what comes, and positions."""
+        n, own = len(panel.values), len(self.plan.names)
+        table = np.empty((own + len(self.exogenous), n), dtype=panel.values.dtype)
+        self.plan.matrix(modelled, ahead=ahead, threads=threads, out=table)
+        position = np.arange(n) - np.repeat(panel.pointers[:-1], panel.lengths)
+        left = np.repeat(panel.lengths, panel.lengths) - position - 1
+        last = n - ahead
+        coming = np.full(n, np.nan)
+        coming[:last] = modelled.values[ahead:]
+        for row, name in enumerate(self.exogenous, start=own):
+            table[row] = np.nan
+            table[row, :last] = panel.exogenous[name][ahead:]
+        usable = (position >= self.longest) & (left >= ahead) & ~np.isnan(coming)
+        known = self._known(table.T)
+        kept = np.flatnonzero(usable & known)
+        return table[:, kept].T, coming[kept], kept
+
+    def _known(self, table: NDArray[Any]) -> NDArray[np.bool_]:
+        """Which rows say enough: everything, or anything of the series where the regressor takes missing features."""
+        if not self.takes_nan:
+            return ~np.isnan(table).any(axis=1)
+        own = table[:, : len(self.plan.lag_names)]
+        return ~np.isnan(own).all(axis=1) if own.shape[1] else np.ones(len(table), dtype=np.bool_)
+
+
+@dataclass(frozen=True, eq=False)
+class LagRegression:
+    """A recipe, and the regressors that were fitted by it: one, or one for each step."""
+
+    recipe: Recipe
+    regressors: tuple[Any, ...]
+    n_rows: int
+    threads: int | None
+
+    @property
+    def reach(self) -> int | None:
+        """Last periods of a series without missing values that its forecasts depend on; None is all."""
+        if self.recipe.plan.ema or isinstance(self.recipe.target, Scale):
+            return None
+        return max(self.recipe.longest, STAND_IN)
+
+    def is_short(self, panel: Panel) -> NDArray[np.bool_]:
+        """Which series cannot be forecast by the regressor, shape (n_series,)."""
+        history = self.recipe.history(panel)
+        recursion = self.recipe.plan.recursion(self.recipe.modelled(history), 1, threads=self.threads)
+        return self._is_short(history, recursion.rows())
+
+    def _is_short(self, history: Panel, rows: NDArray[Any]) -> NDArray[np.bool_]:
+        target = self.recipe.target
+        base = target.back(np.zeros((len(history), max(target.reach, 1))), history.values, history.pointers)
+        return (
+            (history.lengths < self.recipe.longest)
+            | ~self.recipe._known(rows)
+            | np.isnan(base).any(axis=1)
+            | np.isnan(stand_ins(history.values, history.pointers, 1))
+        )
+
+    def forecast(self, panel: Panel, steps: int, future: Future) -> NDArray[np.float64]:
+        """The next values of each series, shape (n_series, steps); NaN for one without any known value."""
+        recipe = self.recipe
+        history = recipe.history(panel)
+        recursion = recipe.plan.recursion(recipe.modelled(history), steps, threads=self.threads)
+        said = np.empty((len(panel), steps))
+        lost = np.zeros(len(panel), dtype=np.bool_)
+        for step in range(steps):
+            own = recursion.rows(step if recipe.steps else 0)
+            if not step:
+                short = self._is_short(history, own)
+            rows = np.empty((len(recipe.names), len(panel)), dtype=own.dtype).T
+            rows[:, : own.shape[1]] = own
+            for column, name in enumerate(recipe.exogenous, start=own.shape[1]):
+                rows[:, column] = (future or {})[name][:, step]
+            lost |= (np.abs(rows) > _LARGEST).any(axis=1)
+            # Not left out: what a regressor reckons for a row may hang on their number in the last bit.
+            rows[short | lost] = 0.0
+            regressor = self.regressors[step if recipe.steps else 0]
+            said[:, step] = np.asarray(regressor.predict(rows), dtype=np.float64).reshape(len(panel))
+            lost |= ~(np.abs(said[:, step]) <= _LARGEST)
+            if not recipe.steps and step + 1 < steps:
+                recursion.add(np.where(lost, 0.0, said[:, step]))
+        found = recipe.target.back(said, history.values, history.pointers)
+        lost = ~short & (lost | ~(np.abs(found) <= _LARGEST).all(axis=1))
+        if lost.any():
+            warnings.warn(
+                f"The forecasts of {int(lost.sum()):,} of {len(panel):,} series grow beyond all bounds, as they feed "
+                f"on each other; the mean of the last {STAND_IN} known values stands in. Choose another "
+                "target_transform, other lags, or strategy='direct'.",
+                CrmkitWarning,
+                stacklevel=2,
+            )
+        stands_in = short | lost
+        if stands_in.any():
+            found[stands_in] = stand_ins(panel.values, panel.pointers, STAND_IN)[stands_in, None]
+        return found
+
+
+def learn(
+    regressor: Any, recipe: Recipe, panel: Panel, *, threads: int | None = None, n_jobs: int | None = None
+) -> LagRegression:
+    """Fit the regressor, or one for each step.
+
+    Raises
+    ------
+    ParameterError
+        If there is nothing to learn from.
+    """
+    modelled = recipe.modelled(panel)
+
+    def fit(ahead: int) -> tuple[Any, int]:
+        features, coming, kept = recipe.rows(panel, modelled, ahead, threads)
+        if not len(kept):
+            raise ParameterError(
+                f"DemandForecaster has nothing to learn from: no series has {recipe.longest:,} known periods (lags, "
+                f"windows and target_transform) before a known value{f' {ahead + 1:,} steps ahead' if ahead else ''}; "
+                f"the longest has {int(panel.lengths.max()):,} periods. Pass longer series, shorter lags or another "
+                "target_transform."
+            )
+        return clone(regressor).fit(features, coming), len(kept)
+
+    if recipe.steps > 1:
+        fitted = Parallel(n_jobs=n_jobs, prefer="threads")(delayed(fit)(ahead) for ahead in range(recipe.steps))
+    else:
+        fitted = [fit(0)]
+    return LagRegression(recipe, tuple(model for model, _ in fitted), fitted[0][1], threads)
+
+
+def takes_missing(regressor: Any) -> bool:
+    """Whether a regressor says that it takes missing features; those that say nothing do not."""
+    return hasattr(regressor, "__sklearn_tags__") and bool(get_tags(regressor).input_tags.allow_nan)
+
+
+def fill_with_last_known(values: NDArray[Any], pointers: NDArray[np.int64]) -> NDArray[Any]:
+    """Values with the last known one of the same series where one is missing; NaN before the first known."""
+    known = np.where(np.isnan(values), -1, np.arange(len(values)))
+    last = np.maximum.accumulate(known)
+    begins = np.repeat(pointers[:-1], np.diff(pointers))
+    return np.where(last >= begins, values[np.maximum(last, 0)], np.nan).astype(values.dtype)
+
+
+def stand_ins(values: NDArray[Any], pointers: NDArray[np.int64], n: int) -> NDArray[np.float64]:
+    """Mean of the last n known values of each series, shape (n_series,); NaN where there is none."""
+    known = np.flatnonzero(~np.isnan(values))
+    stops = np.searchsorted(known, pointers[1:])
+    starts = np.maximum(np.searchsorted(known, pointers[:-1]), stops - n)
+    places = starts[:, None] + np.arange(n)
+    inside = places < stops[:, None]
+    if not len(known):
+        return np.full(len(stops), np.nan)
+    last = np.where(inside, values[known[np.where(inside, places, 0)]], 0.0).astype(np.float64)
+    counts = inside.sum(axis=1)
+    return np.where(counts > 0, last.sum(axis=1) / np.maximum(counts, 1), np.nan)
