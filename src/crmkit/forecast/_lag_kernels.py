@@ -1,10 +1,10 @@
 """Kernels that compute lags, statistics of windows and exponential averages of many series.
 
 A statistic of a window depends on the values in the window alone, to the last bit: it is joined from
-those of halves, quarters and so on, always cut at the same distance from its end. So a window of w
-values costs some log2(w) steps, each of them over thousands of values at a time; no error is carried
-along; a missing value spoils the windows that hold it and no other; and the tail of a series gives the
-same numbers as all of it.
+those of parts whose lengths are powers of two, always cut at the same distances from its end. These
+are made of their halves, for all values and all windows at once. So no error is carried along; a missing
+value spoils the windows that hold it and no other; and the tail of a series gives the same numbers as
+all of it.
 
 Windows are taken over the whole vector of values, as if it were one series. What would reach into the
 series before is left out after that: see `leave_out`.
@@ -19,101 +19,131 @@ from crmkit._numba import kernel
 #: What a column holds. Lags need no statistic, exponential averages no window.
 LAG, SUM, MEAN, STD, MIN, MAX, MEDIAN, EMA = range(8)
 
-#: Values that are taken at a time, at least: with what is made of them they stay in the nearest cache.
+#: Values that are taken at a time, at least: with what is made of them they stay in the nearest caches.
 STRETCH = 1024
-
-#: Vectors of scratch that the statistics need.
-SCRATCH = 6
 
 
 @kernel
-def fill_windows(start, stop, values, pointers, kinds, lengths, shift, scratch, out):
-    """Fill the lags and the statistics of windows, other than medians, for some values.
+def fill_lags(start, stop, values, pointers, column, lag, out):
+    """Fill a column of `out` with the value `lag` places before each value from `start` to `stop`."""
+    begin = max(start, lag)
+    if begin < stop:
+        copy(values[begin - lag : stop - lag], 1.0, out[column, begin:stop])
+    leave_out(start, stop, pointers, lag, out[column])
+
+
+@kernel
+def fill_windows(start, stop, values, pointers, kinds, columns, windows, shift, levels, scratch, out):
+    """Fill the statistics of windows, all of one family, for some values.
 
     Parameters
     ----------
     start, stop : int
         The values.
-    kinds, lengths : ndarray of int64, shape (n_columns,)
-        LAG and its periods, or a statistic and its window; others are passed over.
-    scratch : ndarray of float64, shape (SCRATCH, room)
-        Of this range alone; room for the longest window and some values that are taken at a time.
+    kinds, columns, windows : ndarray of int64, shape (n,)
+        What is wanted: sums and means, or one statistic only; where in `out`; and the window.
+    levels : ndarray of float64, shape (2 * n_levels, room)
+        Of this range alone: for the parts of 1, 2, 4, ... values, and for their squares. There is room for
+        the longest window and some values that are taken at a time.
+    scratch : ndarray of float64, shape (2, room)
+        Likewise.
     out : ndarray, shape (n_columns or more, n_values)
     """
-    series = np.searchsorted(pointers, start, side="right") - 1
-    longest = 1
-    for column in range(len(kinds)):
-        if kinds[column] != LAG:
-            longest = max(longest, lengths[column])
-    stretch = scratch.shape[1] - longest
-    for low in range(start, stop, stretch):
-        high = min(low + stretch, stop)
-        for column in range(len(kinds)):
-            kind, length = kinds[column], lengths[column]
-            if kind in (MEDIAN, EMA):
-                continue
-            back = length if kind == LAG else shift
-            begin = max(low, back)
-            if kind == LAG:
-                out[column, begin:high] = values[begin - back : high - back]
-            elif begin < high:
-                fill_stretch(values, begin - back, high - back, kind, length, scratch, out[column, begin:high])
-            lost = back if kind == LAG else back + length - 1
-            leave_out(low, high, pointers, series, lost, out[column])
-        while series + 1 < len(pointers) - 1 and pointers[series + 1] <= high:
-            series += 1
+    reach = shift + windows.max() - 1
+    sign = -1.0 if kinds[0] == MAX else 1.0
+    for low in range(start, stop, levels.shape[1] - windows.max()):
+        high = min(low + levels.shape[1] - windows.max(), stop)
+        # The values that the windows of this stretch hold; those before values[0] are left out below.
+        begin, first = max(low - reach, 0), max(low - shift, 0)
+        n, skip = max(high - shift - begin, 0), first - begin
+        copy(values[begin : begin + n], sign, levels[0, :n])
+        climb(kinds[0], n, windows.max(), levels)
+        for i in range(len(kinds)):
+            found = window_of_parts(kinds[i], n, windows[i], levels, scratch)[skip:n]
+            write(kinds[i], windows[i], found, out[columns[i], first + shift : high])
+    for i in range(len(kinds)):
+        leave_out(start, stop, pointers, shift + windows[i] - 1, out[columns[i]])
 
 
 @kernel
-def leave_out(low, high, pointers, series, lost, out):
-    """Let the first so many values of each series be NaN, between two values; `series` is that of the first."""
-    while series < len(pointers) - 1 and pointers[series] < high:
-        for position in range(max(low, pointers[series]), min(high, pointers[series] + lost, pointers[series + 1])):
+def copy(values, sign, out):
+    for i in range(len(out)):
+        out[i] = sign * values[i]
+
+
+@kernel
+def leave_out(start, stop, pointers, lost, out):
+    """Let the first so many values of each series be NaN, from one value to another."""
+    series = np.searchsorted(pointers, start, side="right") - 1
+    while series < len(pointers) - 1 and pointers[series] < stop:
+        for position in range(max(start, pointers[series]), min(stop, pointers[series] + lost, pointers[series + 1])):
             out[position] = np.nan
         series += 1
 
 
 @kernel
-def fill_stretch(values, low, high, kind, window, scratch, out):
-    """Fill `out` with a statistic of the windows that end at values low to high; before values[0] all is garbage."""
-    begin = max(low - window + 1, 0)
-    n, skip = high - begin, low - begin
-    given = scratch[0, :n]
-    sign = -1.0 if kind == MAX else 1.0
-    for i in range(n):
-        given[i] = sign * values[begin + i]
-    if kind in (SUM, MEAN):
-        found = sum_windows(n, window, scratch)[skip:n]
-        divisor = float(window) if kind == MEAN else 1.0
-        for i in range(len(out)):
-            out[i] = found[i] / divisor
-    elif kind == STD:
-        found = square_windows(n, window, scratch)[skip:n]
-        for i in range(len(out)):
-            out[i] = np.sqrt(found[i] / (window - 1))
-    else:
-        found = least_of_windows(n, window, scratch)[skip:n]
-        for i in range(len(out)):
-            out[i] = sign * found[i]
+def climb(kind, n, longest, levels):
+    """Make the statistic of the 2, 4, 8, ... values up to each of n values, which stand in levels[0]."""
+    squares = levels[len(levels) // 2 :]
+    if kind == STD:
+        squares[0, :n] = 0.0
+    level, size = 0, 1
+    while 2 * size <= longest:
+        a, b, out = (levels[level, size:n], levels[level, : n - size], levels[level + 1, size:n])
+        if kind == STD:
+            join(a, squares[level, size:n], size, b, squares[level, : n - size], size, out, squares[level + 1, size:n])
+        elif kind in (MIN, MAX):
+            take_least(a, b, out)
+        else:
+            add(a, b, out)
+        level, size = level + 1, 2 * size
 
 
 @kernel
-def sum_windows(n, window, scratch):
-    """Sums of the windows that end at each of n values, which stand in scratch[0]."""
-    part, other, found = 0, 1, scratch[2]
-    done, size = 0, 1
-    while True:
-        if window & size:
-            if done == 0:
-                found[:n] = scratch[part, :n]
+def window_of_parts(kind, n, window, levels, scratch):
+    """The statistic of a window, from that of its parts: squares for STD, greatest values with a minus."""
+    top = 0
+    while 2 << top <= window:
+        top += 1
+    size = 1 << top
+    if kind in (MIN, MAX):
+        if size == window:
+            return levels[top]
+        back = window - size
+        take_least(levels[top, back:n], levels[top, : n - back], scratch[0, back:n])
+        return scratch[0]
+    squares = levels[len(levels) // 2 :]
+    if size == window:
+        return squares[top] if kind == STD else levels[top]
+    done = 0
+    for level in range(top + 1):
+        size = 1 << level
+        if window & size == 0:
+            continue
+        if done == 0:
+            # The first part stands where it is; joined to the second, it moves into the scratch.
+            values, others = levels[level], squares[level]
+        else:
+            a, b, out = values[done:n], levels[level, : n - done], scratch[0, done:n]
+            if kind == STD:
+                join(a, others[done:n], done, b, squares[level, : n - done], size, out, scratch[1, done:n])
             else:
-                add(found[done:n], scratch[part, : n - done], found[done:n])
-            done += size
-        if done == window:
-            return found
-        add(scratch[part, size:n], scratch[part, : n - size], scratch[other, size:n])
-        part, other = other, part
-        size *= 2
+                add(a, b, out)
+            values, others = scratch[0], scratch[1]
+        done += size
+    return others if kind == STD else values
+
+
+@kernel
+def write(kind, window, found, out):
+    if kind == MEAN:
+        for i in range(len(out)):
+            out[i] = found[i] / window
+    elif kind == STD:
+        for i in range(len(out)):
+            out[i] = np.sqrt(found[i] / (window - 1))
+    else:
+        copy(found, -1.0 if kind == MAX else 1.0, out)
 
 
 @kernel
@@ -123,59 +153,19 @@ def add(a, b, out):
 
 
 @kernel
-def least_of_windows(n, window, scratch):
-    """Least values of the windows that end at each of n values, which stand in scratch[0]; NaN where one is."""
-    part, other = 0, 1
-    size = 1
-    while 2 * size <= window:
-        take_least(scratch[part, size:n], scratch[part, : n - size], scratch[other, size:n])
-        part, other = other, part
-        size *= 2
-    if size < window:
-        back = window - size
-        take_least(scratch[part, back:n], scratch[part, : n - back], scratch[other, back:n])
-        part = other
-    return scratch[part]
-
-
-@kernel
 def take_least(a, b, out):
+    """The smaller of two values, NaN if one of them is."""
     for i in range(len(out)):
-        out[i] = a[i] if a[i] < b[i] or a[i] != a[i] else b[i]
-
-
-@kernel
-def square_windows(n, window, scratch):
-    """Squares about the mean, added up over the windows that end at each of n values, which stand in scratch[0].
-
-    Means and squares of parts are joined as Chan, Golub and LeVeque do ("Algorithms for computing the
-    sample variance", 1983, equation 2.1).
-    """
-    part, other = 0, 1
-    means, squares = scratch[4], scratch[5]
-    scratch[2, :n] = 0.0
-    done, size = 0, 1
-    while True:
-        if window & size:
-            if done == 0:
-                means[:n] = scratch[part, :n]
-                squares[:n] = scratch[2 + part, :n]
-            else:
-                a, b = means[done:n], squares[done:n]
-                join(a, b, done, scratch[part, : n - done], scratch[2 + part, : n - done], size, a, b)
-            done += size
-        if done == window:
-            return squares
-        a, b = scratch[part, size:n], scratch[2 + part, size:n]
-        c, d = scratch[part, : n - size], scratch[2 + part, : n - size]
-        join(a, b, size, c, d, size, scratch[other, size:n], scratch[2 + other, size:n])
-        part, other = other, part
-        size *= 2
+        x, y = a[i], b[i]
+        out[i] = x if (x < y) | (x != x) else y
 
 
 @kernel
 def join(means, squares, n, other_means, other_squares, n_other, out_means, out_squares):
-    """Means and squares of n values and n_other values together."""
+    """Means of n values and n_other values together, and their squares about it.
+
+    After Chan, Golub and LeVeque, "Algorithms for computing the sample variance", 1983, equation 2.1.
+    """
     share, weight = n_other / (n + n_other), n * n_other / (n + n_other)
     for i in range(len(out_means)):
         gap = other_means[i] - means[i]
@@ -184,85 +174,69 @@ def join(means, squares, n, other_means, other_squares, n_other, out_means, out_
 
 
 @kernel
-def fill_walks(start, stop, values, pointers, kinds, lengths, alphas, shift, table, table_at, scratch, out):
-    """Fill, for some series, medians and exponential averages, and the columns that know no values.
+def fill_averages(start, stop, values, pointers, alphas, shift, out):
+    """Fill the exponential averages of some series, a column each in `out`.
 
-    Parameters
-    ----------
-    start, stop : int
-        The series.
-    alphas : ndarray of float64, shape (n_columns,)
-        Of the exponential averages.
-    table : ndarray, shape (n_known, n_periods)
-        Columns that are known in advance, by period.
-    table_at : ndarray of int64, shape (n_series,)
-        Where in `table` the first period of each series stands.
-    scratch : ndarray of float64, shape (longest window,)
-        Of this range alone.
-    out : ndarray, shape (n_columns + n_known, n_values)
+    They go on side by side, since each of their steps waits for the one before it.
     """
+    levels, weights, shares = (np.empty(len(alphas)), np.empty(len(alphas)), np.empty(len(alphas)))
+    for i in range(len(alphas)):
+        shares[i] = share_of(alphas[i])
     for series in range(start, stop):
         begin, end = pointers[series], pointers[series + 1]
         at = min(begin + shift, end)
-        for column in range(len(kinds)):
-            if kinds[column] == MEDIAN:
-                out[column, begin:at] = np.nan
-                fill_medians(values[begin : begin + end - at], lengths[column], scratch, out[column, at:end])
-            elif kinds[column] == EMA:
-                out[column, begin:at] = np.nan
-                level, weight = np.nan, 1.0
-                for position in range(at, end):
-                    level, weight = ema_step(level, weight, float(values[position - shift]), alphas[column])
-                    out[column, position] = level
-        for column in range(len(table)):
-            out[len(kinds) + column, begin:end] = table[column, table_at[series] : table_at[series] + end - begin]
+        out[:, begin:at] = np.nan
+        levels[:] = np.nan
+        weights[:] = 0.0
+        for position in range(at, end):
+            value = float(values[position - shift])
+            for i in range(len(alphas)):
+                if weights[i] == 1.0 and value == value:
+                    gap = value - levels[i]
+                    levels[i] = (levels[i] if shares[i] > 0.0 else value) + gap * shares[i]
+                else:
+                    levels[i], weights[i] = ema_step(levels[i], weights[i], value, alphas[i])
+                out[i, position] = levels[i]
+
+
+@kernel
+def share_of(alpha):
+    """The step of an average without gaps: of `ema_step`, with a minus where it goes back from the value."""
+    weight = 1.0 - alpha
+    return alpha / (weight + alpha) if weight >= alpha else -(weight / (weight + alpha))
 
 
 @kernel
 def ema_step(level, weight, value, alpha):
-    """One step of an exponential average, unadjusted; a missing value only lets what was known grow old."""
-    if level != level:
-        return value, 1.0
+    """One step of an exponential average, unadjusted; a missing value only lets what was known grow old.
+
+    `weight` is 0 before the first value. The step is that of `crmkit._numba._ema_kernels`, to the bit.
+    """
     weight *= 1.0 - alpha
     if value != value:
         return level, weight
-    share = alpha if weight == 1.0 - alpha else alpha / (weight + alpha)
-    return level + share * (value - level), 1.0
+    if weight == 0.0:
+        return value, 1.0
+    if weight >= alpha:
+        return level + (value - level) * (alpha / (weight + alpha)), 1.0
+    return value + (level - value) * (weight / (weight + alpha)), 1.0
 
 
 @kernel
-def fill_medians(values, window, ordered, out):
-    """Medians of the windows that end at each value, from the window kept in order."""
-    n = 0
-    for position in range(len(values)):
-        value = float(values[position])
-        if value != value:
-            n = 0  # no window that reaches back beyond it is complete
-            out[position] = np.nan
-            continue
-        place = n
-        if n == window:
-            place = 0
-            oldest = float(values[position - window])
-            while ordered[place] < oldest:
-                place += 1
-            # Close the gap towards the side of the new value alone.
-            while place + 1 < n and ordered[place + 1] < value:
-                ordered[place] = ordered[place + 1]
-                place += 1
-        else:
-            n += 1
-        while place > 0 and ordered[place - 1] > value:
-            ordered[place] = ordered[place - 1]
-            place -= 1
-        ordered[place] = value
-        out[position] = middle(ordered, n) if n == window else np.nan
+def fill_known(start, stop, pointers, table, table_at, out):
+    """Fill, for some series, columns that are known in advance.
 
-
-@kernel
-def middle(ordered, n):
-    half = n // 2
-    return ordered[half] if n % 2 == 1 else 0.5 * ordered[half - 1] + 0.5 * ordered[half]
+    Parameters
+    ----------
+    table : ndarray, shape (n_columns, n_periods)
+    table_at : ndarray of int64, shape (n_series,)
+        Where in `table` the first period of each series stands.
+    out : ndarray, shape (n_columns or more, n_values)
+    """
+    for series in range(start, stop):
+        begin, end = pointers[series], pointers[series + 1]
+        for column in range(len(table)):
+            copy(table[column, table_at[series] : table_at[series] + end - begin], 1.0, out[column, begin:end])
 
 
 @kernel
@@ -315,12 +289,19 @@ def window_of(kind, window, scratch):
     for i in range(window):
         if given[i] != given[i]:
             return np.nan
-    if kind == MIN:
-        return given.min()
-    if kind == MAX:
-        return given.max()
-    given.sort()
-    return middle(given, window)
+    if kind in (MIN, MAX):
+        found = given[0]
+        for i in range(1, window):
+            found = min(found, given[i]) if kind == MIN else max(found, given[i])
+        return found
+    for i in range(1, window):  # by insertion: few values, and it compiles in a tenth of the time of sort()
+        value, place = given[i], i
+        while place > 0 and given[place - 1] > value:
+            given[place] = given[place - 1]
+            place -= 1
+        given[place] = value
+    half = window // 2
+    return given[half] if window % 2 == 1 else 0.5 * given[half - 1] + 0.5 * given[half]
 
 
 @kernel
@@ -351,7 +332,7 @@ def start_levels(start, stop, values, pointers, kinds, alphas, shift, levels, we
     """Exponential averages of each series up to `shift` periods before its next one, and what they weigh there."""
     for series in range(start, stop):
         for column in range(len(kinds)):
-            level, weight = np.nan, 1.0
+            level, weight = np.nan, 0.0
             if kinds[column] == EMA:
                 for position in range(pointers[series], pointers[series + 1] - shift + 1):
                     level, weight = ema_step(level, weight, float(values[position]), alphas[column])

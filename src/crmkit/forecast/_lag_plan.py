@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crmkit._numba import read_only, run_in_ranges
+from crmkit._numba._rolling import rolling
 from crmkit._periods import Frequency
 from crmkit._validation import check_float, check_int, parameter_error
 from crmkit.exceptions import ParameterError
@@ -21,12 +22,13 @@ from crmkit.forecast._lag_kernels import (
     MEAN,
     MEDIAN,
     MIN,
-    SCRATCH,
     STD,
     STRETCH,
     SUM,
+    fill_averages,
+    fill_known,
+    fill_lags,
     fill_next,
-    fill_walks,
     fill_windows,
     move_levels,
     start_levels,
@@ -104,25 +106,52 @@ class LagPlan:
         n = len(panel.values)
         if out is None:
             out = np.empty((len(self.names), n), dtype=panel.values.dtype)
-        kinds, lengths, alphas = self._columns()
+        values, pointers = read_only(panel.values), read_only(panel.pointers)
+        n_lags, n_values = len(self.lags), len(self.lag_names)
+        for column, lag in enumerate(self.lags):
+            run_in_ranges(fill_lags, n, values, pointers, column, lag, out, threads=threads)
+        for family in ((SUM, MEAN), (STD,), (MIN,), (MAX,)):
+            self._fill_windows(family, values, pointers, threads, out)
+        for column, (statistic, window) in enumerate(self.rolling, n_lags):
+            if statistic == "median":
+                rolling(values, pointers, window, None, "median", out[column], shift=self.shift, threads=threads)
+        averages, alphas = out[n_values - len(self.ema) : n_values], np.array(self.ema)
         table, table_at = self._known(panel.frequency, panel.first, panel.lengths, ahead)
         table = read_only(table, panel.values.dtype)
-        values, pointers = read_only(panel.values), read_only(panel.pointers)
-        room = self._room()
 
-        def windows(start: int, stop: int) -> None:
-            scratch = np.empty((SCRATCH, max(STRETCH, 4 * room) + room))
-            fill_windows(start, stop, values, pointers, kinds, lengths, self.shift, scratch, out)
-
-        def walks(start: int, stop: int) -> None:
+        def series(start: int, stop: int) -> None:
             # Ranges of values, so that threads have equal work; a series belongs to where it begins.
             low, high = np.searchsorted(pointers[:-1], [start, stop])
-            ordered = np.empty(room)
-            fill_walks(low, high, values, pointers, kinds, lengths, alphas, self.shift, table, table_at, ordered, out)
+            fill_averages(low, high, values, pointers, alphas, self.shift, averages)
+            fill_known(low, high, pointers, table, table_at, out[n_values:])
 
-        run_in_ranges(windows, n, threads=threads)
-        run_in_ranges(walks, n, threads=threads)
+        run_in_ranges(series, n, threads=threads)
         return out[: len(self.names)].T
+
+    def _fill_windows(
+        self,
+        family: tuple[int, ...],
+        values: NDArray[Any],
+        pointers: NDArray[np.int64],
+        threads: int | None,
+        out: NDArray[Any],
+    ) -> None:
+        """Fill the columns of windows whose statistics are made of the same parts."""
+        kinds, windows, _ = self._columns()
+        columns = np.flatnonzero(np.isin(kinds, family))
+        if not len(columns):
+            return
+        kinds, windows = kinds[columns], windows[columns]
+        longest = int(windows.max())
+        room = max(STRETCH, 4 * longest) + longest
+
+        def some(start: int, stop: int) -> None:
+            levels = np.empty((2 * longest.bit_length(), room))
+            fill_windows(
+                start, stop, values, pointers, kinds, columns, windows, self.shift, levels, np.empty((2, room)), out
+            )
+
+        run_in_ranges(some, len(values), threads=threads)
 
     def recursion(self, panel: Panel, steps: int, *, threads: int | None = None) -> Recursion:
         """Start to go on from the ends of the series, for at most so many periods.
@@ -145,7 +174,7 @@ class LagPlan:
         kinds = [LAG] * len(self.lags) + [STATISTICS[name] for name, _ in self.rolling] + [EMA] * len(self.ema)
         lengths = [*self.lags, *(window for _, window in self.rolling), *(0 for _ in self.ema)]
         alphas = [0.0] * (len(kinds) - len(self.ema)) + list(self.ema)
-        return np.array(kinds, dtype=np.int64), np.array(lengths, dtype=np.int64), np.array(alphas, dtype=np.float64)
+        return (np.array(kinds, dtype=np.int64), np.array(lengths, dtype=np.int64), np.array(alphas, dtype=np.float64))
 
     def _room(self) -> int:
         return max((window for _, window in self.rolling), default=1)
