@@ -22,6 +22,9 @@ _ADI, _CV2 = 1.32, 0.49
 
 _SERIES = 1_000
 
+#: Columns of `demand_classes`, beside that of series.
+_CLASSES = ("adi", "cv2", "demand_class")
+
 
 class CrostonForecaster(FlatForecaster):
     r"""Forecasts demand that is zero in most periods: how much at a time, and how often.
@@ -213,6 +216,8 @@ def demand_classes(
         stockouts=stockouts,
         owner="demand_classes",
     )
+    if panel.names[0] in _CLASSES:
+        raise ParameterError(f"series={series!r} is the name of a column of demand_classes. Rename that of the frame.")
     n = len(panel)
     periods, demands = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
     cv2 = np.empty(n)

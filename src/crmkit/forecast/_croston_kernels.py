@@ -56,8 +56,9 @@ def teunter(start, stop, pointers, values, alpha, beta, sizes, chances):
             waited += 1
             if not seen:
                 sizes[series] = max(value, 0.0)
-                seen = value > 0.0
-                chances[series] = 1.0 / waited if seen else 0.0
+                if value > 0.0:
+                    seen = True
+                    chances[series] = 1.0 / waited
             elif value > 0.0:
                 sizes[series] += alpha * (value - sizes[series])
                 chances[series] += beta * (1.0 - chances[series])

@@ -17,7 +17,7 @@ from crmkit._validation import check_bool, check_float, check_int, parameter_err
 from crmkit.exceptions import ParameterError
 from crmkit.forecast._baselines import SeasonalNaiveForecaster
 from crmkit.forecast._forecaster import Forecaster, fewest_errors, scales_over
-from crmkit.forecast._origin_scores import BASELINE, Pooled, RollingOrigin, score_cells
+from crmkit.forecast._origin_scores import BASELINE, METRICS, Pooled, RollingOrigin, score_cells
 from crmkit.forecast._panel import Panel, read_panel
 
 _OWNER = "rolling_origin"
@@ -31,6 +31,9 @@ _COLUMNS = {
     "gaps": "raise",
     "stockouts": None,
 }
+
+#: Columns of the tables, beside those of series and time.
+_OUTPUT = ("model", "origin", "step", "actual", "forecast", "low", "high", "is_fallback", "n", *METRICS)
 
 
 class _Said(NamedTuple):
@@ -238,6 +241,11 @@ def _reading(named: Mapping[str, Forecaster], given: Mapping[str, Any]) -> dict[
                 "which then holds for all."
             )
         found[name] = said.pop() if said else default
+    for name in ("series", "time"):
+        if found[name] in _OUTPUT:
+            raise ParameterError(
+                f"{name}={found[name]!r} is the name of a column of rolling_origin's tables. Rename that of the frame."
+            )
     return found
 
 
