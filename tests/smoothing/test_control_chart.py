@@ -171,7 +171,10 @@ def test_unfitted_it_says_so(chart):
 
 def test_tags(chart):
     tags = get_tags(chart)
+    rates = isinstance(chart, PChart | UChart)
     assert not tags.input_tags.two_d_array
+    assert tags.input_tags.one_d_array != rates
+    assert tags.input_tags.positive_only == rates
     assert tags.input_tags.allow_nan
 
 
@@ -191,11 +194,11 @@ def test_a_shift_is_a_finite_number(chart, shift):
 
 
 RUBBISH = {
-    "alpha": [0, 1.1, -0.2, np.nan, "0.2", None],
-    "k": [0, -1, np.nan, np.inf, None],
-    "h": [0, -1, np.nan, np.inf, "4"],
+    "alpha": [0, 1e-6, 1.1, -0.2, np.nan, "0.2", None],
+    "k": [0, 1e-9, 1e300, -1, np.nan, np.inf, None],
+    "h": [0, 10**30, -1, np.nan, np.inf, "4"],
     "arl0": [1, 0, -3, 1e10, np.nan, np.inf, "370", None],
-    "limit": [0, -1, np.nan, np.inf, "3"],
+    "limit": [0, 10**30, -1, np.nan, np.inf, "3"],
     "limits": ["both", None, 3],
     "target": [np.nan, np.inf, "mean"],
     "sigma": [0, -1, np.nan, np.inf, "mad"],

@@ -26,14 +26,14 @@ class EWMAChart(MeasurementChart):
     Parameters
     ----------
     alpha : float, default=0.2
-        Weight of the newest point, above 0, at most 1. Small ones find small shifts: 0.05 to 0.1 half a
+        Weight of the newest point, from 0.001 to 1. Small ones find small shifts: 0.05 to 0.1 half a
         standard deviation, 0.2 one, 0.4 two. 1 is the chart of single points (Shewhart).
     arl0 : float, default=370
         Average run length in control: points until the first false alarm. 370 with daily points is about
         one false alarm a year. Above 1, at most 1e9.
     limit : float, default=None
-        Half-width of the limits in standard deviations of the statistic, the L of the tables. It is used
-        as it is, instead of `arl0`.
+        Half-width of the limits in standard deviations of the statistic, the L of the tables, at most 20.
+        It is used as it is, instead of `arl0`.
     limits : {"exact", "steady"}, default="exact"
         ``"exact"``: limits of each time, narrow at first and wider as the statistic spreads. They find
         what is wrong from the start sooner. ``"steady"``: those that the exact ones come to, from the
@@ -113,9 +113,9 @@ class EWMAChart(MeasurementChart):
     """
 
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012  scikit-learn's name and shape of the table
-        "alpha": [Interval(Real, 0, 1, closed="right")],
+        "alpha": [Interval(Real, 0.001, 1, closed="both")],
         "arl0": [Interval(Real, 1, 1e9, closed="right")],
-        "limit": [Interval(Real, 0, None, closed="neither"), None],
+        "limit": [Interval(Real, 0, 20, closed="right"), None],
         "limits": [StrOptions({"exact", "steady"})],
         "target": [Interval(Real, None, None, closed="neither"), None],
         "sigma": [Interval(Real, 0, None, closed="neither"), StrOptions({"moving_range"}), None],

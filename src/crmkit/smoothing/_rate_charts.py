@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 from scipy.stats import binom, poisson
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from crmkit._compat import Interval, StrOptions
@@ -28,7 +29,7 @@ class _RateChart(ControlChart):
 
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012  scikit-learn's name and shape of the table
         "arl0": [Interval(Real, 1, 1e9, closed="right")],
-        "limit": [Interval(Real, 0, None, closed="neither"), None],
+        "limit": [Interval(Real, 0, 20, closed="right"), None],
         "limits": [StrOptions({"probability", "sigma"})],
         "min_points": [Interval(Integral, 2, None, closed="left")],
     }
@@ -93,6 +94,12 @@ class _RateChart(ControlChart):
         counts = self._counts_of(size, rate)
         chance = float(counts.cdf(math.ceil(low) - 1.0) + counts.sf(math.floor(high)))
         return 1.0 / chance if chance > 0.0 else math.inf
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.one_d_array = False
+        tags.input_tags.positive_only = True
+        return tags
 
     def _run_length(self, shift: float) -> float:
         return self.run_length(shift)
@@ -197,7 +204,7 @@ class PChart(_RateChart):
     arl0 : float, default=370
         Average run length in control: points until the first false alarm. Above 1, at most 1e9.
     limit : float, default=None
-        Half-width of the limits in standard deviations. It is used as it is, instead of `arl0`. With
+        Half-width of the limits in standard deviations, at most 20. It is used as it is, not `arl0`. With
         ``limits="probability"`` the limits cut off what so many standard deviations cut off a normal
         distribution.
     limits : {"probability", "sigma"}, default="probability"
@@ -293,7 +300,7 @@ class UChart(_RateChart):
     arl0 : float, default=370
         Average run length in control: points until the first false alarm. Above 1, at most 1e9.
     limit : float, default=None
-        Half-width of the limits in standard deviations. It is used as it is, instead of `arl0`. With
+        Half-width of the limits in standard deviations, at most 20. It is used as it is, not `arl0`. With
         ``limits="probability"`` the limits cut off what so many standard deviations cut off a normal
         distribution.
     limits : {"probability", "sigma"}, default="probability"
