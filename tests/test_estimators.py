@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 
@@ -15,33 +16,46 @@ from crmkit.testing import all_estimators, estimator_checks
 EXPECTED_FAILURES: dict[str, dict[str, str]] = {}
 
 #: How many checks run on each estimator at least: scikit-learn's, and ours. Of an estimator that takes no
-#: two-dimensional array scikit-learn checks only that it can be cloned: there ours are the net.
+#: two-dimensional array scikit-learn checks only that it can be cloned: there ours are the net. They are 13 on
+#: snapshots, 10 on tables of rows, 10 on points in the order of time, and 14 on long frames of series.
 FEWEST: dict[str, tuple[int, int]] = {
-    "ConformalRegressor": (1, 13),
     "BetaDiscreteWeibull": (1, 13),
     "BetaGeoBetaBinomial": (1, 13),
     "BetaGeoNBD": (1, 13),
     "CLVEstimator": (1, 13),
     "CLVRegressor": (1, 13),
+    "CUSUMChart": (1, 10),
+    "ConformalRegressor": (1, 13),
     "ContentRecommender": (40, 13),
+    "CrostonForecaster": (1, 14),
+    "DemandForecaster": (1, 14),
+    "EASERecommender": (40, 13),
+    "EMAForecaster": (1, 14),
+    "EMASmoother": (40, 23),
+    "EWMAChart": (1, 10),
     "GammaGamma": (1, 13),
     "HybridRecommender": (40, 13),
-    "EASERecommender": (40, 13),
-    "EMASmoother": (40, 13),
     "ItemCosineRecommender": (40, 13),
     "ItemSimilarityRecommender": (40, 13),
+    "LagFeatures": (1, 14),
     "ModifiedBetaGeoNBD": (1, 13),
+    "MovingAverageForecaster": (1, 14),
+    "MovingAverageSmoother": (40, 10),
+    "NaiveForecaster": (1, 14),
     "NaiveValue": (1, 13),
+    "PChart": (1, 10),
     "ParetoNBD": (1, 13),
     "PopularityRecommender": (40, 13),
     "RFMTransformer": (1, 13),
     "RepeatPurchaseRecommender": (40, 13),
+    "SeasonalNaiveForecaster": (1, 14),
     "ShiftedBetaGeometric": (1, 13),
+    "UChart": (1, 10),
     "UserCosineRecommender": (40, 13),
 }
 
-OURS = 13
-
+#: Estimators that take snapshots, and tables as well: both are checked.
+TABLES: dict[str, Any] = {"EMASmoother": np.random.default_rng(0).normal(size=(30, 12))}
 
 #: What an estimator needs to be told that cannot have a default.
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -61,34 +75,41 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
         "recommenders": [("popularity", PopularityRecommender()), ("item", ItemCosineRecommender())],
         "weights": [0.2, 1.0],
     },
+    "MovingAverageSmoother": {"window": 3},
     "ShiftedBetaGeometric": {"start": "order", "end": "cancel"},
 }
 
 
-def instances() -> list[Any]:
-    return [estimator(**ARGUMENTS.get(name, {})) for name, estimator in all_estimators()]
+def instances() -> dict[str, Any]:
+    return {name: estimator(**ARGUMENTS.get(name, {})) for name, estimator in all_estimators()}
 
 
 def expected_failures(estimator: Any) -> dict[str, str]:
     return EXPECTED_FAILURES.get(type(estimator).__name__, {})
 
 
-def own_checks() -> Iterator[Any]:
-    for estimator in instances():
-        for name, check in estimator_checks(estimator):
-            reason = expected_failures(estimator).get(name)
+def own_checks(name: str, estimator: Any) -> Iterator[tuple[str, Any]]:
+    yield from estimator_checks(estimator)
+    if name in TABLES:
+        yield from ((f"table-{check}", run) for check, run in estimator_checks(estimator, TABLES[name]))
+
+
+def all_own_checks() -> Iterator[Any]:
+    for name, estimator in instances().items():
+        for check, run in own_checks(name, estimator):
+            reason = expected_failures(estimator).get(check)
             marks = [pytest.mark.xfail(reason=reason, strict=True)] if reason else []
-            yield pytest.param(check, id=f"{type(estimator).__name__}-{name}", marks=marks)
+            yield pytest.param(run, id=f"{name}-{check}", marks=marks)
 
 
 if instances():
 
-    @parametrize_with_checks(instances(), expected_failed_checks=expected_failures)
+    @parametrize_with_checks(list(instances().values()), expected_failed_checks=expected_failures)
     def test_scikit_learn(estimator, check):
         check(estimator)
 
 
-@pytest.mark.parametrize("check", list(own_checks()))
+@pytest.mark.parametrize("check", list(all_own_checks()))
 def test_own(check):
     check()
 
@@ -97,19 +118,19 @@ def test_own(check):
 def test_the_net_is_spread(name):
     """Every estimator is counted here, and runs at least as many checks as it is said to."""
     assert name in FEWEST, f"say in FEWEST how many checks {name} runs"
-    estimator = dict(all_estimators())[name]()
+    estimator = instances()[name]
     theirs, ours = FEWEST[name]
     assert len(list(estimator_checks_generator(estimator))) - len(expected_failures(estimator)) >= theirs
-    assert len(list(estimator_checks(estimator))) >= ours == OURS
+    assert len(list(own_checks(name, estimator))) >= ours >= 10
 
 
 def test_nothing_is_expected_of_what_is_not_there():
     names = {name for name, _ in all_estimators()}
     assert FEWEST.keys() == names
-    assert EXPECTED_FAILURES.keys() <= names
+    assert EXPECTED_FAILURES.keys() | TABLES.keys() | ARGUMENTS.keys() <= names
     for name, failures in EXPECTED_FAILURES.items():
-        estimator = dict(all_estimators())[name]()
-        known = {check for check, _ in estimator_checks(estimator)}
+        estimator = instances()[name]
+        known = {check for check, _ in own_checks(name, estimator)}
         known |= {getattr(check, "func", check).__name__ for _, check in estimator_checks_generator(estimator)}
         assert failures.keys() <= known
         assert all(len(reason.split()) > 3 for reason in failures.values())

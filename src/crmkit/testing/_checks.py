@@ -1,15 +1,12 @@
-"""The checks that estimators on snapshots must pass, beside scikit-learn's own."""
+"""The checks that any estimator of the library must pass, beside scikit-learn's own, and those of snapshots."""
 
 from __future__ import annotations
 
 import copy
-import functools
-import inspect
 import io
 import pickle
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,34 +14,24 @@ from typing import Any, Final
 
 import joblib
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.base import clone
 
 from crmkit.events import EventLog, Snapshots
-from crmkit.exceptions import ParameterError
+from crmkit.testing._running import (
+    METHODS,
+    called,
+    containers,
+    fitted_on,
+    name_of,
+    new_order,
+    outputs,
+    prepared,
+    rows_of,
+    same_outputs,
+    taken,
+)
 from crmkit.testing._sameness import assert_identical
 from crmkit.testing._sample import other_futures, rows_upon, sample_snapshots, shuffled
-
-#: Methods whose output has one row for each row of X.
-METHODS: Final = (
-    "transform",
-    "predict",
-    "predict_proba",
-    "decision_function",
-    "predict_interval",
-    "predict_components",
-    "segment",
-    "expected_purchases",
-    "expected_spend",
-    "alive_probability",
-    "survival_probability",
-    "purchase_count_probability",
-    "residual_purchases",
-    "customer_rates",
-)
-
-#: What the methods are given for the parameters that have no default, or would be drawn anew each time.
-_ARGUMENTS: Final[dict[str, Any]] = {"horizon": "30D", "n": 1, "delta": 0.01, "random_state": 0, "n_draws": 100}
 
 
 class _Rubbish:
@@ -71,90 +58,24 @@ _RUBBISH: Final[tuple[Any, ...]] = (
 )
 
 
-# -- preparing ---------------------------------------------------------------------------------
-
-
-def _prepared(estimator: Any, X: Any, y: Any) -> tuple[Any, Any, Any]:
-    """A clone that draws the same numbers each time, rows, and a target that suits it."""
-    estimator = clone(estimator)
-    if "random_state" in estimator.get_params():
-        estimator.set_params(random_state=0)
-    if X is None:
-        X = sample_snapshots()
-    if y is None and isinstance(X, Snapshots):
-        if is_classifier(estimator):
-            y = X.churned()
-        elif is_regressor(estimator):
-            y = X.future_value()
-    return estimator, X, y
-
-
-def _fitted(estimator: Any, X: Any, y: Any) -> Any:
-    with warnings.catch_warnings():
-        # What an estimator thinks of the sample is not what is checked.
-        warnings.simplefilter("ignore")
-        fitted = clone(estimator)
-        return fitted.fit(X) if y is None else fitted.fit(X, y)
-
-
-def _outputs(fitted: Any, X: Any) -> dict[str, Any]:
-    methods = [name for name in METHODS if hasattr(fitted, name)]
-    if not methods:
-        raise AssertionError(
-            f"{_name(fitted)} has none of the methods {', '.join(METHODS)}, so nothing can be checked."
-        )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return {name: _called(getattr(fitted, name), X) for name in methods}
-
-
-def _called(method: Any, X: Any) -> Any:
-    parameters = inspect.signature(method).parameters
-    return method(X, **{name: value for name, value in _ARGUMENTS.items() if name in parameters})
-
-
-def _name(estimator: Any) -> str:
-    return type(estimator).__name__
-
-
-def _same(actual: dict[str, Any], expected: dict[str, Any], name: str, when: str) -> None:
-    for method, output in expected.items():
-        assert_identical(actual[method], output, f"{name}.{method}, {when},")
-
-
-def _taken(output: Any, rows: NDArray[Any]) -> Any:
-    """Some rows of any output."""
-    if hasattr(output, "iloc"):
-        return output.iloc[rows]
-    return output[rows.tolist()] if hasattr(output, "columns") else output[rows]
-
-
-def _order(n: int) -> NDArray[np.int64]:
-    return np.random.default_rng(0).permutation(n)
-
-
-def _rows_of(X: Any, rows: Any) -> Any:
-    return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
-
-
-def _on_snapshots(X: Any) -> bool:
-    return isinstance(X, Snapshots)
-
-
 # -- what comes out for each row ---------------------------------------------------------------
 
 
 def check_row_preserving(estimator: Any, X: Any = None, y: Any = None) -> None:
     """Check that every output has one row for each row of X, in its order.
 
-    pandas frames must carry the keys of the rows, (customer_id, as_of), as their index.
+    pandas frames must carry the keys of the rows, (customer_id, as_of), as their index; of X that is a
+    pandas frame, its index.
 
     Parameters
     ----------
     estimator : estimator
         It is cloned.
     X : Snapshots, array or frame, default=None
-        Rows of a small shop if None.
+        If None, what suits the estimator: a long frame of demand if it has the parameters series, time and
+        value; points in the order of time, or a table of counts and sizes, if its tags say that it takes
+        one-dimensional arrays, or no table but numbers that are not negative; a table if it refuses
+        Snapshots, saying so; else rows of a small shop.
     y : array, default=None
         If None and X are Snapshots: churn for classifiers, money for regressors, else nothing.
 
@@ -164,19 +85,21 @@ def check_row_preserving(estimator: Any, X: Any = None, y: Any = None) -> None:
     >>> from crmkit.testing import check_row_preserving
     >>> check_row_preserving(StandardScaler(), [[1.0], [2.0]])
     """
-    estimator, X, y = _prepared(estimator, X, y)
-    fitted = _fitted(estimator, X, y)
+    estimator, X, y = prepared(estimator, X, y)
+    fitted = fitted_on(estimator, X, y)
     n = X.shape[0] if hasattr(X, "shape") else len(X)
-    for method, output in _outputs(fitted, X).items():
+    for method, output in outputs(fitted, X).items():
         found = output.shape[0] if hasattr(output, "shape") else len(output)
         if found != n:
-            raise AssertionError(f"{_name(estimator)}.{method} gives {found} rows for {n} rows of X.")
-        if _on_snapshots(X) and hasattr(output, "index") and hasattr(output, "iloc"):
+            raise AssertionError(f"{name_of(estimator)}.{method} gives {found} rows for {n} rows of X.")
+        if isinstance(X, Snapshots) and hasattr(output, "index") and hasattr(output, "iloc"):
             keys = output.index
             if list(keys.names) != ["customer_id", "as_of"]:
-                raise AssertionError(f"{_name(estimator)}.{method} has the index {list(keys.names)}, not the keys.")
-            assert_identical(keys.get_level_values(0), X.customer_id, f"{_name(estimator)}.{method}, its customers,")
-            assert_identical(keys.get_level_values(1), X.as_of, f"{_name(estimator)}.{method}, its instants,")
+                raise AssertionError(f"{name_of(estimator)}.{method} has the index {list(keys.names)}, not the keys.")
+            assert_identical(keys.get_level_values(0), X.customer_id, f"{name_of(estimator)}.{method}, its customers,")
+            assert_identical(keys.get_level_values(1), X.as_of, f"{name_of(estimator)}.{method}, its instants,")
+        elif hasattr(X, "iloc") and hasattr(output, "iloc"):
+            assert_identical(output.index, X.index, f"{name_of(estimator)}.{method}, its index,")
 
 
 def check_batch_independent(estimator: Any, X: Any = None, y: Any = None) -> None:
@@ -194,16 +117,16 @@ def check_batch_independent(estimator: Any, X: Any = None, y: Any = None) -> Non
     >>> from crmkit.testing import check_batch_independent
     >>> check_batch_independent(StandardScaler(), np.array([[1.0], [2.0], [5.0]]))
     """
-    estimator, X, y = _prepared(estimator, X, y)
-    fitted = _fitted(estimator, X, y)
-    whole = _outputs(fitted, X)
+    estimator, X, y = prepared(estimator, X, y)
+    fitted = fitted_on(estimator, X, y)
+    whole = outputs(fitted, X)
     n = X.shape[0]
     batches = [np.arange(n // 2), np.arange(n // 2, n), np.arange(0, n, 7), np.array([0, 0, n - 1])]
     batches += [np.array([row]) for row in np.linspace(0, n - 1, 5).astype(int)]
     for rows in batches:
-        part = _outputs(fitted, _rows_of(X, rows))
-        expected = {method: _taken(output, rows) for method, output in whole.items()}
-        _same(part, expected, _name(estimator), f"of {len(rows)} of {n} rows")
+        part = outputs(fitted, rows_of(X, rows))
+        expected = {method: taken(output, rows) for method, output in whole.items()}
+        same_outputs(part, expected, name_of(estimator), f"of {len(rows)} of {n} rows")
 
 
 def check_row_order(estimator: Any, X: Any = None, y: Any = None) -> None:
@@ -221,12 +144,12 @@ def check_row_order(estimator: Any, X: Any = None, y: Any = None) -> None:
     >>> from crmkit.testing import check_row_order
     >>> check_row_order(StandardScaler(), np.array([[1.0], [2.0], [5.0]]))
     """
-    estimator, X, y = _prepared(estimator, X, y)
-    fitted = _fitted(estimator, X, y)
-    order = _order(X.shape[0])
-    whole = _outputs(fitted, X)
-    expected = {method: _taken(output, order) for method, output in whole.items()}
-    _same(_outputs(fitted, _rows_of(X, order)), expected, _name(estimator), "of rows in another order")
+    estimator, X, y = prepared(estimator, X, y)
+    fitted = fitted_on(estimator, X, y)
+    order = new_order(X.shape[0])
+    whole = outputs(fitted, X)
+    expected = {method: taken(output, order) for method, output in whole.items()}
+    same_outputs(outputs(fitted, rows_of(X, order)), expected, name_of(estimator), "of rows in another order")
 
 
 # -- what it reads of the log ------------------------------------------------------------------
@@ -246,10 +169,12 @@ def check_event_order(estimator: Any, X: Any = None, y: Any = None) -> None:
     >>> from crmkit.testing import check_event_order
     >>> check_event_order(DummyClassifier())
     """
-    estimator, X, y = _prepared(estimator, X, y)
-    expected = _outputs(_fitted(estimator, X, y), X)
+    estimator, X, y = prepared(estimator, X, y)
+    expected = outputs(fitted_on(estimator, X, y), X)
     other = rows_upon(shuffled(X.log), X)
-    _same(_outputs(_fitted(estimator, other, y), other), expected, _name(estimator), "of events in another order")
+    same_outputs(
+        outputs(fitted_on(estimator, other, y), other), expected, name_of(estimator), "of events in another order"
+    )
 
 
 def check_one_customer_log(estimator: Any, X: Any = None, y: Any = None) -> None:
@@ -268,15 +193,15 @@ def check_one_customer_log(estimator: Any, X: Any = None, y: Any = None) -> None
     >>> from crmkit.testing import check_one_customer_log
     >>> check_one_customer_log(DummyClassifier())
     """
-    estimator, X, y = _prepared(estimator, X, y)
-    fitted = _fitted(estimator, X, y)
-    whole = _outputs(fitted, X)
+    estimator, X, y = prepared(estimator, X, y)
+    fitted = fitted_on(estimator, X, y)
+    whole = outputs(fitted, X)
     ids = np.unique(X.customer_id)
     for customer in ids[np.linspace(0, len(ids) - 1, min(len(ids), 12)).astype(int)]:
         rows = np.flatnonzero(X.customer_id == customer)
         alone = rows_upon(X.log.customer(customer), X[rows])
-        expected = {method: _taken(output, rows) for method, output in whole.items()}
-        _same(_outputs(fitted, alone), expected, _name(estimator), "from a log of one customer")
+        expected = {method: taken(output, rows) for method, output in whole.items()}
+        same_outputs(outputs(fitted, alone), expected, name_of(estimator), "from a log of one customer")
 
 
 def check_future_blind(estimator: Any, X: Any = None, y: Any = None) -> None:
@@ -298,16 +223,16 @@ def check_future_blind(estimator: Any, X: Any = None, y: Any = None) -> None:
     >>> from crmkit.testing import check_future_blind
     >>> check_future_blind(DummyClassifier())
     """
-    estimator, X, y = _prepared(estimator, X, y)
+    estimator, X, y = prepared(estimator, X, y)
     dates = np.unique(X.as_of)
     for as_of in {dates[-1], dates[len(dates) // 2]}:
         rows = np.flatnonzero(X.as_of <= as_of)
         seen, target = X[rows], None if y is None else y[rows]
-        expected = _outputs(_fitted(estimator, seen, target), seen)
+        expected = outputs(fitted_on(estimator, seen, target), seen)
         for how, log in other_futures(X.log, as_of):
             other = rows_upon(log, seen)
-            found = _outputs(_fitted(estimator, other, target), other)
-            _same(found, expected, _name(estimator), f"after {how} what lies at or after as_of")
+            found = outputs(fitted_on(estimator, other, target), other)
+            same_outputs(found, expected, name_of(estimator), f"after {how} what lies at or after as_of")
 
 
 # -- what it does to its inputs, and where it can go -------------------------------------------
@@ -328,17 +253,17 @@ def check_no_mutation(estimator: Any, X: Any = None, y: Any = None) -> None:
     >>> from crmkit.testing import check_no_mutation
     >>> check_no_mutation(StandardScaler(), np.array([[1.0], [2.0], [5.0]]))
     """
-    estimator, X, y = _prepared(estimator, X, y)
+    estimator, X, y = prepared(estimator, X, y)
     before = {"X": joblib.hash(X), "y": joblib.hash(y), "parameters": joblib.hash(estimator.get_params())}
-    fitted = _fitted(estimator, X, y)
+    fitted = fitted_on(estimator, X, y)
     model = joblib.hash(vars(fitted))
-    _outputs(fitted, X)
+    outputs(fitted, X)
     after = {"X": joblib.hash(X), "y": joblib.hash(y), "parameters": joblib.hash(fitted.get_params())}
     changed = [name for name in before if before[name] != after[name]]
     if changed:
-        raise AssertionError(f"{_name(estimator)} changes its {' and '.join(changed)}.")
+        raise AssertionError(f"{name_of(estimator)} changes its {' and '.join(changed)}.")
     if joblib.hash(vars(fitted)) != model:
-        raise AssertionError(f"{_name(estimator)} changes itself when it predicts, so threads cannot share it.")
+        raise AssertionError(f"{name_of(estimator)} changes itself when it predicts, so threads cannot share it.")
 
 
 def check_read_only(estimator: Any, X: Any = None, y: Any = None) -> None:
@@ -356,13 +281,15 @@ def check_read_only(estimator: Any, X: Any = None, y: Any = None) -> None:
     >>> from crmkit.testing import check_read_only
     >>> check_read_only(StandardScaler(), np.array([[1.0], [2.0], [5.0]]))
     """
-    estimator, X, y = _prepared(estimator, X, y)
-    expected = _outputs(_fitted(estimator, X, y), X)
+    estimator, X, y = prepared(estimator, X, y)
+    expected = outputs(fitted_on(estimator, X, y), X)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "inputs.joblib"
         joblib.dump((X, y), path)
         mapped, target = joblib.load(path, mmap_mode="r")
-        _same(_outputs(_fitted(estimator, mapped, target), mapped), expected, _name(estimator), "of read-only input")
+        same_outputs(
+            outputs(fitted_on(estimator, mapped, target), mapped), expected, name_of(estimator), "of read-only input"
+        )
         # Windows does not remove a file that is mapped.
         del mapped, target
 
@@ -382,19 +309,19 @@ def check_pickle(estimator: Any, X: Any = None, y: Any = None) -> None:
     >>> from crmkit.testing import check_pickle
     >>> check_pickle(StandardScaler(), np.array([[1.0], [2.0], [5.0]]))
     """
-    estimator, X, y = _prepared(estimator, X, y)
-    fitted = _fitted(estimator, X, y)
-    expected = _outputs(fitted, X)
+    estimator, X, y = prepared(estimator, X, y)
+    fitted = fitted_on(estimator, X, y)
+    expected = outputs(fitted, X)
     for protocol in (2, pickle.HIGHEST_PROTOCOL):
         again = pickle.loads(pickle.dumps(fitted, protocol))  # noqa: S301  # it was written one call ago
-        _same(_outputs(again, X), expected, _name(estimator), "after pickling")
-    _same(_outputs(copy.deepcopy(fitted), X), expected, _name(estimator), "after copying")
+        same_outputs(outputs(again, X), expected, name_of(estimator), "after pickling")
+    same_outputs(outputs(copy.deepcopy(fitted), X), expected, name_of(estimator), "after copying")
     finder = _LogFinder(io.BytesIO())
     finder.dump(fitted)
     if finder.found:
         raise AssertionError(
-            f"A fitted {_name(estimator)} holds {' and '.join(sorted(finder.found))}: the customers' data would travel "
-            "with the model. Keep log.fingerprint and as_of in fitted_on_ instead."
+            f"A fitted {name_of(estimator)} holds {' and '.join(sorted(finder.found))}: the customers' data would "
+            "travel with the model. Keep log.fingerprint and as_of in fitted_on_ instead."
         )
 
 
@@ -426,16 +353,40 @@ def check_threads(estimator: Any, X: Any = None, y: Any = None) -> None:
     >>> from crmkit.testing import check_threads
     >>> check_threads(StandardScaler(), np.array([[1.0], [2.0], [5.0]]))
     """
-    estimator, X, y = _prepared(estimator, X, y)
-    fitted = _fitted(estimator, X, y)
-    expected = _outputs(fitted, X)
+    estimator, X, y = prepared(estimator, X, y)
+    fitted = fitted_on(estimator, X, y)
+    expected = outputs(fitted, X)
     with ThreadPoolExecutor(4) as pool:
-        for found in pool.map(lambda _: _outputs(fitted, X), range(8)):
-            _same(found, expected, _name(estimator), "from several threads")
+        for found in pool.map(lambda _: outputs(fitted, X), range(8)):
+            same_outputs(found, expected, name_of(estimator), "from several threads")
     if "n_jobs" in estimator.get_params():
         for n_jobs in (1, 2, 3, -1, None):
-            found = _outputs(_fitted(clone(estimator).set_params(n_jobs=n_jobs), X, y), X)
-            _same(found, expected, _name(estimator), f"with n_jobs={n_jobs}")
+            found = outputs(fitted_on(clone(estimator).set_params(n_jobs=n_jobs), X, y), X)
+            same_outputs(found, expected, name_of(estimator), f"with n_jobs={n_jobs}")
+
+
+def check_containers(estimator: Any, X: Any = None, y: Any = None) -> None:
+    """Check that a list, a dict, a pandas, polars or pyarrow frame of the same numbers gives the same bits.
+
+    Not for Snapshots, which are of one kind. Lists and Series stand for arrays, dicts for frames.
+
+    Parameters
+    ----------
+    estimator, X, y
+        As in `check_row_preserving`; X must be an array or a pandas frame.
+
+    Examples
+    --------
+    >>> from crmkit.smoothing import PChart
+    >>> from crmkit.testing import check_containers
+    >>> check_containers(PChart())
+    """
+    estimator, X, y = prepared(estimator, X, y)
+    fitted = fitted_on(estimator, X, y)
+    expected = outputs(fitted, X)
+    for kind, other in containers(X):
+        same_outputs(outputs(fitted, other), expected, name_of(estimator), f"of {kind}")
+        same_outputs(outputs(fitted_on(estimator, other, y), X), expected, name_of(estimator), f"fitted on {kind}")
 
 
 # -- what it says to rubbish -------------------------------------------------------------------
@@ -459,7 +410,7 @@ def check_parameters(estimator: Any, X: Any = None, y: Any = None) -> None:
     >>> from crmkit.testing import check_parameters
     >>> check_parameters(StandardScaler(), np.array([[1.0], [2.0], [5.0]]))
     """
-    estimator, X, y = _prepared(estimator, X, y)
+    estimator, X, y = prepared(estimator, X, y)
     for name in estimator.get_params(deep=False):
         for rubbish in _RUBBISH:
             try:
@@ -468,16 +419,16 @@ def check_parameters(estimator: Any, X: Any = None, y: Any = None) -> None:
             except (ValueError, TypeError) as error:
                 if name not in str(error):
                     raise AssertionError(
-                        f"{_name(estimator)}({name}={rubbish!r}) is refused without naming the parameter: {error}"
+                        f"{name_of(estimator)}({name}={rubbish!r}) is refused without naming the parameter: {error}"
                     ) from error
             except Exception as error:
                 raise AssertionError(
-                    f"{_name(estimator)}({name}={rubbish!r}) fails with a {type(error).__name__} instead of a "
+                    f"{name_of(estimator)}({name}={rubbish!r}) fails with a {type(error).__name__} instead of a "
                     f"ValueError or TypeError that names the parameter: {error}"
                 ) from error
             else:
                 if rubbish is _RUBBISH[0]:
-                    raise AssertionError(f"{_name(estimator)} takes {name}=Rubbish() without a word.")
+                    raise AssertionError(f"{name_of(estimator)} takes {name}=Rubbish() without a word.")
 
 
 def _fitted_as_it_is(estimator: Any, X: Any, y: Any) -> None:
@@ -485,7 +436,7 @@ def _fitted_as_it_is(estimator: Any, X: Any, y: Any) -> None:
         warnings.simplefilter("ignore")
         fitted = estimator.fit(X) if y is None else estimator.fit(X, y)
         # A parameter that only predicting reads is refused there at the latest.
-        _outputs(fitted, X)
+        outputs(fitted, X)
 
 
 def check_other_input(estimator: Any, X: Any = None, y: Any = None) -> None:
@@ -506,22 +457,22 @@ def check_other_input(estimator: Any, X: Any = None, y: Any = None) -> None:
     >>> from crmkit.testing import check_other_input
     >>> check_other_input(StandardScaler(), np.array([[1.0], [2.0], [5.0]]))
     """
-    estimator, X, y = _prepared(estimator, X, y)
-    fitted = _fitted(estimator, X, y)
-    other: Any = np.ones((5, 4)) if _on_snapshots(X) else sample_snapshots()
-    got = "an array" if _on_snapshots(X) else "Snapshots"
+    estimator, X, y = prepared(estimator, X, y)
+    fitted = fitted_on(estimator, X, y)
+    other: Any = np.ones((5, 4)) if isinstance(X, Snapshots) else sample_snapshots()
+    got = "an array" if isinstance(X, Snapshots) else "Snapshots"
     for method in METHODS:
         if not hasattr(fitted, method):
             continue
         try:
-            _called(getattr(fitted, method), other)
+            called(getattr(fitted, method), other)
         except (ValueError, TypeError) as error:
             if "Snapshots" not in str(error):
                 raise AssertionError(
-                    f"{_name(estimator)}.{method} refuses {got} without saying what it wants: {error}"
+                    f"{name_of(estimator)}.{method} refuses {got} without saying what it wants: {error}"
                 ) from error
         else:
-            raise AssertionError(f"{_name(estimator)}.{method} takes {got}, on which it was not fitted.")
+            raise AssertionError(f"{name_of(estimator)}.{method} takes {got}, on which it was not fitted.")
 
 
 def check_feature_names(estimator: Any, X: Any = None, y: Any = None) -> None:
@@ -541,119 +492,24 @@ def check_feature_names(estimator: Any, X: Any = None, y: Any = None) -> None:
     >>> from crmkit.testing import check_feature_names
     >>> check_feature_names(StandardScaler(), np.array([[1.0], [2.0], [5.0]]))
     """
-    estimator, X, y = _prepared(estimator, X, y)
+    estimator, X, y = prepared(estimator, X, y)
     if not hasattr(estimator, "transform"):
         return
-    fitted = _fitted(estimator, X, y)
+    fitted = fitted_on(estimator, X, y)
     names = list(fitted.get_feature_names_out())
     if {"customer_id", "as_of"} & set(names):
-        raise AssertionError(f"{_name(estimator)} has a key among its features: {names}.")
+        raise AssertionError(f"{name_of(estimator)} has a key among its features: {names}.")
     expected = fitted.transform(X)
     if hasattr(expected, "columns") and list(expected.columns) != names:
         raise AssertionError(
-            f"{_name(estimator)}.transform gives the columns {list(expected.columns)}, get_feature_names_out {names}."
+            f"{name_of(estimator)}.transform gives the columns {list(expected.columns)}, get_feature_names_out {names}."
         )
     for container in ("pandas", "polars"):
         if find_spec(container) is None or not hasattr(fitted, "set_output"):
             continue
-        output = _fitted(clone(estimator).set_output(transform=container), X, y).transform(X)
+        output = fitted_on(clone(estimator).set_output(transform=container), X, y).transform(X)
         if type(output).__module__.partition(".")[0] != container or list(output.columns) != names:
             raise AssertionError(
-                f"{_name(estimator)}.set_output(transform={container!r}) gives a {type(output).__name__} with the "
+                f"{name_of(estimator)}.set_output(transform={container!r}) gives a {type(output).__name__} with the "
                 f"columns {list(getattr(output, 'columns', []))} instead of {names}."
             )
-
-
-# -- all of them -------------------------------------------------------------------------------
-
-_ANY_INPUT: Final[Sequence[Callable[..., None]]] = (
-    check_row_preserving,
-    check_batch_independent,
-    check_row_order,
-    check_no_mutation,
-    check_read_only,
-    check_pickle,
-    check_threads,
-    check_parameters,
-    check_other_input,
-    check_feature_names,
-)
-_SNAPSHOTS: Final[Sequence[Callable[..., None]]] = (check_event_order, check_one_customer_log, check_future_blind)
-
-
-def estimator_checks(estimator: Any, X: Any = None, y: Any = None) -> Iterator[tuple[str, Callable[[], None]]]:
-    """Yield the checks that an estimator must pass beside scikit-learn's own.
-
-    Parameters
-    ----------
-    estimator : estimator
-        It is cloned for each check.
-    X : Snapshots, array or frame, default=None
-        Rows of a small shop, as of three dates, if None. With an array or frame the checks that need
-        a log are left out.
-    y : array, default=None
-        If None and X are Snapshots: churn for classifiers, money for regressors, else nothing.
-
-    Yields
-    ------
-    name : str
-        Name of the check.
-    check : callable
-        Called without arguments; it raises an AssertionError that says what is wrong.
-
-    Raises
-    ------
-    ParameterError
-        If `estimator` is a class.
-
-    See Also
-    --------
-    check_snapshot_estimator : Runs them all.
-    all_estimators : What crmkit runs them on.
-
-    Examples
-    --------
-    >>> import pytest
-    >>> from sklearn.dummy import DummyClassifier
-    >>> from crmkit.testing import estimator_checks
-    >>> [name for name, check in estimator_checks(DummyClassifier())][-1]
-    'check_future_blind'
-    """
-    if isinstance(estimator, type):
-        raise ParameterError(f"estimator must be an estimator, not a class: pass {estimator.__name__}().")
-    checks = [*_ANY_INPUT, *(_SNAPSHOTS if X is None or isinstance(X, Snapshots) else ())]
-    for check in checks:
-        yield check.__name__, functools.partial(check, estimator, X, y)
-
-
-def check_snapshot_estimator(estimator: Any, X: Any = None, y: Any = None) -> None:
-    """Run every check of `estimator_checks`, and raise one error that lists all failures.
-
-    Parameters
-    ----------
-    estimator, X, y
-        As in `estimator_checks`.
-
-    Raises
-    ------
-    AssertionError
-        If some checks fail, each named.
-
-    Examples
-    --------
-    >>> from sklearn.dummy import DummyClassifier
-    >>> from crmkit.testing import check_snapshot_estimator
-    >>> check_snapshot_estimator(DummyClassifier())
-    Traceback (most recent call last):
-    ...
-    AssertionError: 1 of 13 checks fail for DummyClassifier: check_other_input: DummyClassifier.predict takes ...
-    """
-    failures, count = [], 0
-    for name, check in estimator_checks(estimator, X, y):
-        count += 1
-        try:
-            check()
-        except Exception as error:  # noqa: BLE001  whatever a check meets is a failure of the estimator
-            failures.append(f"{name}: {error}")
-    if failures:
-        raise AssertionError(f"{len(failures)} of {count} checks fail for {_name(estimator)}: " + "; ".join(failures))

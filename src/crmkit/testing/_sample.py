@@ -1,4 +1,4 @@
-"""The rows that checks use by default, and other histories of the same rows."""
+"""The inputs that checks use by default, and other histories of the same rows."""
 
 from __future__ import annotations
 
@@ -9,11 +9,21 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from crmkit.datasets import make_retail
 from crmkit.events import EventLog, Snapshots
 
-__all__ = ["other_futures", "rows_upon", "sample_snapshots", "shuffled"]
+__all__ = [
+    "other_futures",
+    "rows_upon",
+    "sample_counts",
+    "sample_demand",
+    "sample_points",
+    "sample_snapshots",
+    "sample_table",
+    "shuffled",
+]
 
 
 @cache
@@ -32,6 +42,48 @@ def sample_snapshots() -> Snapshots:
         purchases="order", columns=["minutes", "score"], observed_until="2024-01-01",
     ).with_attributes(attributes, customer="customer_id")  # fmt: skip
     return log.snapshots(["2023-06-01", "2023-08-01", "2023-10-01"], horizon="60D")
+
+
+def sample_table() -> NDArray[np.float64]:
+    """Rows of twelve numbers, none of them missing."""
+    return np.random.default_rng(0).normal(50.0, 10.0, size=(30, 12)).round(2)
+
+
+def sample_points() -> NDArray[np.float64]:
+    """One series of points, which moves at its end; two of them are missing."""
+    points = np.random.default_rng(0).normal(50.0, 10.0, size=80)
+    points[60:] += 15.0
+    points[[7, 66]] = np.nan
+    return points
+
+
+def sample_counts() -> NDArray[np.float64]:
+    """Counts, and the sizes of what they were counted in; the rate rises at the end, two rows are missing."""
+    rng = np.random.default_rng(0)
+    sizes = rng.integers(50, 200, size=80)
+    table = np.column_stack([rng.binomial(sizes, np.where(np.arange(80) < 60, 0.1, 0.25)), sizes]).astype(np.float64)
+    table[[7, 66]] = np.nan
+    return table
+
+
+def sample_demand() -> pd.DataFrame:
+    """Monthly demand of twelve items, sorted: of 1 to 48 months, some of which end earlier than others.
+
+    One has never sold since it came, one seldom sells, and of one some months are not known.
+    """
+    rng = np.random.default_rng(0)
+    months = pd.date_range("2020-01-01", periods=48, freq="MS")
+    parts = []
+    for item in range(12):
+        season = 1.0 + 0.5 * np.sin(2.0 * np.pi * (np.arange(48) + item) / 12.0)
+        value = rng.poisson(season * (0.2 if item == 5 else 5.0 * (item + 1))).astype(np.float64)
+        value[:] = 0.0 if item == 4 else value
+        value[[20, 33]] = np.nan if item == 6 else value[[20, 33]]
+        first, last = {1: (47, 48), 2: (45, 48), 3: (30, 48), 9: (0, 40), 10: (10, 47)}.get(item, (0, 48))
+        parts.append(
+            pd.DataFrame({"series": f"item {item:02}", "time": months[first:last], "value": value[first:last]})
+        )
+    return pd.concat(parts, ignore_index=True)
 
 
 def rows_upon(log: EventLog, rows: Snapshots) -> Snapshots:
