@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from crmkit.events._log import EventLog
 
 _OWNER = "EventLog.demand"
-_NO_INTS = np.empty(0, dtype=np.int64)
-_NO_FLOATS = np.empty(0, dtype=np.float64)
+_NO_INTS = read_only(np.empty(0, dtype=np.int64))
+_NO_FLOATS = read_only(np.empty(0, dtype=np.float64))
+_NO_CODES = read_only(np.empty(0, dtype=np.int32))
 
 
 def demand(log: EventLog, freq: Any, by: str | None, of: str) -> Any:
@@ -39,7 +40,7 @@ def demand(log: EventLog, freq: Any, by: str | None, of: str) -> Any:
     pace = (len(edges) - 1) / max(float(edges[-1] - edges[0]), 1.0)
     first = np.full(n_series, len(edges) - 1, dtype=np.int64)
     cells = np.zeros(n_series + 1, dtype=np.int64)
-    counts, sums = _NO_INTS, np.empty((3, 0))
+    counts, sums = np.empty(0, dtype=np.int64), np.empty((3, 0))
     if len(edges) > 1:
         find_first_periods(0, n_customers, *walk, pace, first)
         np.cumsum(len(edges) - 1 - first, out=cells[1:])
@@ -65,23 +66,22 @@ def demand(log: EventLog, freq: Any, by: str | None, of: str) -> Any:
 def _edges(store: Store, period: Frequency, end: int) -> NDArray[np.int64]:
     """Where periods begin, from that of the first event to the one that `end` cuts."""
     if len(store.time) == 0:
-        return np.zeros(1, dtype=np.int64)
+        return read_only(np.zeros(1, dtype=np.int64))
     begins, ends = period.number([int(store.time.min()), end])
     return read_only(period.start(np.arange(begins, ends + 1)))
 
 
 def _series(store: Store, by: str | None) -> tuple[NDArray[Any], NDArray[np.int32], NDArray[np.int32]]:
     """Ids of the series, and to which of them customers and events belong."""
-    nothing = np.empty(0, dtype=np.int32)
     if by == "customer":
-        return store.customers, np.arange(store.n_customers, dtype=np.int32), nothing
+        return store.customers, read_only(np.arange(store.n_customers, dtype=np.int32)), _NO_CODES
     if by is None:
-        return np.array(["all"]), np.zeros(store.n_customers, dtype=np.int32), nothing
+        return np.array(["all"]), read_only(np.zeros(store.n_customers, dtype=np.int32)), _NO_CODES
     if store.item is None:
         raise ParameterError(
             "by='item', but the log has no items. Name their column as item= in from_frame, or pass by=None."
         )
-    return store.item.levels, nothing, store.item.codes
+    return store.item.levels, _NO_CODES, store.item.codes
 
 
 def _amounts(store: Store, of: str) -> tuple[NDArray[np.int64], NDArray[np.float64], float]:
