@@ -125,7 +125,7 @@ def one_by_loops(values, models, longest, lags, windows, name, season, steps, di
 def frame_of(series, start=0, **further):
     return pd.DataFrame(
         {
-            "series": [f"s{number:02d}" for number, values in enumerate(series) for _ in values],
+            "series": [f"s{number:03d}" for number, values in enumerate(series) for _ in values],
             "time": [start + at for values in series for at in range(len(values))],
             "value": [value for values in series for value in values],
             **further,
@@ -344,7 +344,7 @@ def test_no_series_sees_its_neighbours(model, poison):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CrmkitWarning)
         found = model.predict(X=frame_of(poisoned)).set_index("series")
-    for name in ("s01", "s03"):
+    for name in ("s001", "s003"):
         pd.testing.assert_frame_equal(found.loc[name], clean.loc[name])
 
 
@@ -385,7 +385,7 @@ def test_new_series_are_forecast_by_what_others_taught():
     model = DemandForecaster(lags=[1, 2, 4], target_transform="scale", steps=3).fit(frame_of(series))
     new = frame_of([[value * 3 for value in series[1]], [4.0, 8.0]])
     said = model.predict(X=new)
-    old = model.predict().query("series == 's01'")["forecast"].to_numpy()
+    old = model.predict().query("series == 's001'")["forecast"].to_numpy()
     np.testing.assert_allclose(said["forecast"][:3], 3 * old)
     assert said["forecast"][3:].tolist() == [6.0] * 3
     assert said["is_fallback"].tolist() == [False] * 3 + [True] * 3
@@ -467,7 +467,7 @@ def test_what_is_known_in_advance_is_that_of_the_period_forecast(strategy):
 def test_named_dates_and_the_calendar_are_those_of_the_period_forecast(strategy):
     days = pd.date_range("2024-01-01", periods=140)
     special = np.isin(np.arange(140), [9, 30, 44, 61, 80, 97, 111, 136])
-    values = 10.0 + 40 * special + 5 * (days.weekday == 5)
+    values = 10.0 + 40 * special + 5 * (days.day_of_week == 5)
     dates = pd.DataFrame({"date": days[special], "name": "sale"})
     model = DemandForecaster(
         lags=(), time_features=[("week", 3)], calendar=dates, steps=7, strategy=strategy, target_transform=None
@@ -518,16 +518,16 @@ def test_usual_lags():
 @pytest.mark.parametrize("strategy", ["recursive", "direct"])
 def test_intervals_hold_what_they_promise(strategy):
     rng = np.random.default_rng(0)
-    noise = rng.normal(size=(40, 90))
-    series = np.empty((40, 90))
+    noise = rng.normal(size=(200, 90))
+    series = np.empty((200, 90))
     series[:, 0] = noise[:, 0]
     for at in range(1, 90):
         series[:, at] = 0.7 * series[:, at - 1] + noise[:, at]
     model = DemandForecaster(lags=[1], steps=4, strategy=strategy, target_transform=None, calibration=10)
     model.fit(frame_of((100 + series[:, :86]).tolist()))
-    low, high = model.predict_interval(coverage=0.8).reshape(40, 4, 2).transpose(2, 0, 1)
+    low, high = model.predict_interval(coverage=0.8).reshape(200, 4, 2).transpose(2, 0, 1)
     inside = (low <= 100 + series[:, 86:]) & (100 + series[:, 86:] <= high)
-    assert inside.mean() == pytest.approx(0.8, abs=0.07)
+    assert inside.mean() == pytest.approx(0.8, abs=0.04)
     widths = (high - low).mean(axis=0)
     assert widths[3] > 1.2 * widths[0]
 
@@ -540,7 +540,7 @@ def test_it_enters_back_tests():
         season=4,
     )
     scores = found.scores.set_index("model")
-    assert scores.loc["linear", "mase"] < scores.loc["SeasonalNaive", "mase"]
+    assert scores.loc["linear", "mase"] < scores.loc["naive", "mase"]
 
 
 def test_forecasts_that_run_away_are_caught():
