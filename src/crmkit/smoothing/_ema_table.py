@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crmkit._numba import read_only, run_in_ranges
-from crmkit._numba._ema_kernels import complete_columns, complete_rows, complete_shares, step, step_rows
+from crmkit._numba._ema_kernels import (
+    complete_columns,
+    complete_rows,
+    complete_shares,
+    gappy_rows,
+    step_columns,
+    step_rows,
+)
 from crmkit.smoothing._smoother import refuse_infinite
 
 Floats = NDArray[np.float64]
 
 #: Rows and times of a tile of `step_rows`.
-TILE: Final = (16, 64)
+TILE: Final = (32, 64)
 
-#: Series that are looked at for gaps first; eight times as many follow as long as few have any.
-_FIRST: Final = 128
+#: So many series tell whether those after them have gaps.
+_FIRST: Final = 64
 
 
 class Rule(NamedTuple):
@@ -98,44 +106,61 @@ def _smooth_rows(
     start: int, stop: int, values: NDArray[Any], rule: Rule, shares: Floats, state: State, out: NDArray[Any]
 ) -> None:
     """Smooth some rows: as if no value were missing, and those again where one is."""
-    least, n_times = float(rule.min_periods), values.shape[1]
-    first, size, mostly_gaps = start, _FIRST, False
-    while first < stop:
-        last = min(first + size, stop)
-        if mostly_gaps:
-            step_rows(first, last, values, *rule[:-1], least, *state, out, *TILE)
-            mostly_gaps = bool((state.counts[first:last] < n_times).mean() > 0.25)
+
+    def with_gaps(first: int, last: int, values: NDArray[Any], state: State, out: NDArray[Any]) -> None:
+        fading = float(rule.fading[-1])
+        if rule.min_periods == 1 and not rule.adjust and (rule.fading == fading).all():
+            gappy_rows(first, last, values, fading, rule.new, rule.ignore_na, out, state.means)
         else:
-            complete_rows(first, last, values, shares, out)
-            state.means[first:last] = out[first:last, -1]
-            out[first:last, : rule.min_periods - 1] = np.nan
-            gaps = first + np.flatnonzero(~np.isfinite(state.means[first:last]))
-            if len(gaps):
-                again, done = State.of(len(gaps)), np.empty((len(gaps), n_times), dtype=out.dtype)
-                step_rows(0, len(gaps), read_only(values[gaps]), *rule[:-1], least, *again, done, *TILE)
-                out[gaps], state.means[gaps] = done, again.means
-            mostly_gaps = len(gaps) > (last - first) // 4
-        first, size = last, 8 * size
+            step_rows(first, last, values, *rule[:-1], float(rule.min_periods), *state, out, *TILE)
+
+    def gaps(first: int, last: int) -> NDArray[np.intp]:
+        complete_rows(first, last, values, shares, out, state.means)
+        out[first:last, : rule.min_periods - 1] = np.nan
+        return first + np.flatnonzero(~np.isfinite(state.means[first:last]))
+
+    for first, last, probe in _stretches(start, stop):
+        few = gaps(first, probe)
+        if len(few) > (probe - first) // 4:
+            state.means[first:probe] = 0.0
+            with_gaps(first, last, values, state, out)
+            continue
+        few = few if probe == last else gaps(first, last)
+        if len(few):
+            again, done = State.of(len(few)), np.empty((len(few), values.shape[1]), dtype=out.dtype)
+            with_gaps(0, len(few), read_only(values[few]), again, done)
+            out[few], state.means[few] = done, again.means
 
 
 def _smooth_columns(
     start: int, stop: int, values: NDArray[Any], rule: Rule, shares: Floats, state: State, out: NDArray[Any]
 ) -> None:
     """Smooth some columns, as `_smooth_rows` does rows."""
-    least, n_times = float(rule.min_periods), len(values)
-    first, size, mostly_gaps = start, _FIRST, False
-    while first < stop:
-        last = min(first + size, stop)
-        if mostly_gaps:
-            step(first, last, values, *rule[:-1], least, *state, out)
-            mostly_gaps = bool((state.counts[first:last] < n_times).mean() > 0.25)
-        else:
-            complete_columns(first, last, values, shares, out, state.means)
-            out[: rule.min_periods - 1, first:last] = np.nan
-            gaps = first + np.flatnonzero(~np.isfinite(state.means[first:last]))
-            if len(gaps):
-                again, done = State.of(len(gaps)), np.empty((n_times, len(gaps)), dtype=out.dtype)
-                step(0, len(gaps), read_only(values[:, gaps]), *rule[:-1], least, *again, done)
-                out[:, gaps], state.means[gaps] = done, again.means
-            mostly_gaps = len(gaps) > (last - first) // 4
-        first, size = last, 8 * size
+
+    def with_gaps(first: int, last: int, values: NDArray[Any], state: State, out: NDArray[Any]) -> None:
+        step_columns(first, last, values, *rule[:-1], float(rule.min_periods), *state, out)
+
+    def gaps(first: int, last: int) -> NDArray[np.intp]:
+        complete_columns(first, last, values, shares, out, state.means)
+        out[: rule.min_periods - 1, first:last] = np.nan
+        return first + np.flatnonzero(~np.isfinite(state.means[first:last]))
+
+    for first, last, probe in _stretches(start, stop):
+        few = gaps(first, probe)
+        if len(few) > (probe - first) // 4:
+            state.means[first:probe] = 0.0
+            with_gaps(first, last, values, state, out)
+            continue
+        few = few if probe == last else gaps(first, last)
+        if len(few):
+            again, done = State.of(len(few)), np.empty((len(values), len(few)), dtype=out.dtype)
+            with_gaps(0, len(few), read_only(values[:, few]), again, done)
+            out[:, few], state.means[few] = done, again.means
+
+
+def _stretches(start: int, stop: int) -> Iterator[tuple[int, int, int]]:
+    """Stretches of series, ever longer, each with the end of its first few, which tell whether most have gaps."""
+    size = 8 * _FIRST
+    while start < stop:
+        yield start, min(start + size, stop), min(start + _FIRST, stop)
+        start, size = start + size, 8 * size
