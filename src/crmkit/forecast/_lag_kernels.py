@@ -246,7 +246,8 @@ def fill_next(start, stop, tails, length, kinds, lengths, shift, levels, scratch
     Parameters
     ----------
     tails : ndarray of float64, shape (n_series, width)
-        The last values of each series, of which `length` are known; NaN where the series is shorter.
+        The last values of each series, of which `length` are known; NaN where the series is shorter. What
+        reaches further back is NaN too.
     levels : ndarray of float64, shape (n_series, n_columns)
         The exponential averages up to `shift` periods before the next one.
     scratch : ndarray of float64, shape (2, longest window)
@@ -256,12 +257,14 @@ def fill_next(start, stop, tails, length, kinds, lengths, shift, levels, scratch
     for series in range(start, stop):
         for column in range(len(kinds)):
             kind, window = kinds[column], lengths[column]
+            last = length - shift
             if kind == LAG:
-                out[column, series] = tails[series, length - window]
+                out[column, series] = tails[series, length - window] if window <= length else np.nan
             elif kind == EMA:
                 out[column, series] = levels[series, column]
+            elif last - window + 1 < 0:
+                out[column, series] = np.nan
             else:
-                last = length - shift
                 for i in range(window):
                     scratch[0, i] = tails[series, last - i]
                 out[column, series] = window_of(kind, window, scratch)

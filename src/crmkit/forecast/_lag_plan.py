@@ -35,6 +35,9 @@ from crmkit.forecast._lag_kernels import (
 )
 from crmkit.forecast._panel import Panel
 
+#: Largest lag, window, shift and season, far beyond any series: what is larger is a slip.
+_MOST: Final = 10_000_000
+
 STATISTICS: Final = {"mean": MEAN, "sum": SUM, "std": STD, "min": MIN, "max": MAX, "median": MEDIAN}
 
 
@@ -113,7 +116,9 @@ class LagPlan:
         for family in ((SUM, MEAN), (STD,), (MIN,), (MAX,)):
             self._fill_windows(family, values, pointers, threads, out)
         for column, (statistic, window) in enumerate(self.rolling, n_lags):
-            if statistic == "median":
+            if statistic == "median" and window > panel.lengths.max(initial=0):
+                out[column] = np.nan
+            elif statistic == "median":
                 rolling(values, pointers, window, None, "median", out[column], shift=self.shift, threads=threads)
         averages, alphas = out[n_values - len(self.ema) : n_values], np.array(self.ema)
         table, table_at = self._known(panel.frequency, panel.first, panel.lengths, ahead)
@@ -138,7 +143,10 @@ class LagPlan:
     ) -> None:
         """Fill the columns of windows whose statistics are made of the same parts."""
         kinds, windows, _ = self._columns()
-        columns = np.flatnonzero(np.isin(kinds, family))
+        is_one = np.isin(kinds, family)
+        never_full = windows > np.diff(pointers).max(initial=0)
+        out[np.flatnonzero(is_one & never_full)] = np.nan
+        columns = np.flatnonzero(is_one & ~never_full)
         if not len(columns):
             return
         kinds, windows = kinds[columns], windows[columns]
@@ -205,12 +213,12 @@ class Recursion:
         self.plan, self.steps, self.threads = plan, steps, threads
         self.dtype = panel.values.dtype
         self.kinds, self.lengths, self.alphas = plan._columns()
-        n, width = len(panel), plan.longest
+        n, width = len(panel), min(plan.longest, int(panel.lengths.max(initial=0)))
         #: The last values of each series and room for those to come; NaN before its first.
         self.tails = np.full((n, width + steps), np.nan)
         back = panel.pointers[1:, None] - np.arange(width, 0, -1)
         self.tails[:, :width] = np.where(back >= panel.pointers[:-1, None], panel.values[np.maximum(back, 0)], np.nan)
-        self.at = width
+        self.begin = self.at = width
         self.levels, self.weights = np.empty((2, n, len(self.kinds)))
         if plan.ema:
             values, pointers = read_only(panel.values), read_only(panel.pointers)
@@ -231,14 +239,15 @@ class Recursion:
             Of the type of the panel's values, column after column in memory.
         """
         out = np.empty((len(self.plan.names), len(self.tails)), dtype=self.dtype)
-        room, shift = self.plan._room(), self.plan.shift
+        # Longer windows than what is known are not full.
+        room, shift = min(self.plan._room(), max(self.at, 1)), self.plan.shift
 
         def some(start: int, stop: int) -> None:
             scratch = np.empty((2, room))
             fill_next(start, stop, self.tails, self.at, self.kinds, self.lengths, shift, self.levels, scratch, out)
 
         self._run(some)
-        step = self.at - self.plan.longest
+        step = self.at - self.begin
         if self.plan.times.names:
             out[len(self.kinds) :] = self.known[:, self.known_at + step + ahead]
         return out.T
@@ -248,8 +257,8 @@ class Recursion:
         # As the panel would hold them: float32 stays what it is.
         self.tails[:, self.at] = np.asarray(values).astype(self.dtype)
         self.at += 1
-        if self.plan.ema:
-            known = self.at - self.plan.shift
+        known = self.at - self.plan.shift
+        if self.plan.ema and known >= 0:
             self._run(move_levels, self.tails, known, self.kinds, self.alphas, self.levels, self.weights)
 
     def _run(self, function: Any, *args: Any) -> None:
@@ -274,9 +283,10 @@ def read_lag_plan(
     ParameterError
         It names the parameter. What only the frequency decides, `TimeFeatures.check` refuses.
     """
-    shift = check_int("shift", shift, owner, low=1)
+    shift = check_int("shift", shift, owner, low=1, high=_MOST)
     numbers = tuple(
-        check_int("lags", lag, owner, low=1) for lag in _listed("lags", lags, "lags such as [1, 2, 12]", owner)
+        check_int("lags", lag, owner, low=1, high=_MOST)
+        for lag in _listed("lags", lags, "lags such as [1, 2, 12]", owner)
     )
     if numbers and min(numbers) < shift:
         raise parameter_error(
@@ -292,13 +302,15 @@ def read_lag_plan(
             isinstance(pair, list | tuple) and len(pair) == 2 and isinstance(pair[0], str) and pair[0] in STATISTICS
         ):
             raise parameter_error("rolling", rolling, _PAIRS, owner, f"{pair!r} is no such pair.")
-        windows.append((str(pair[0]), check_int("rolling", pair[1], owner, low=2 if pair[0] == "std" else 1)))
+        windows.append(
+            (str(pair[0]), check_int("rolling", pair[1], owner, low=2 if pair[0] == "std" else 1, high=_MOST))
+        )
     alphas = tuple(
         check_float("ema", alpha, owner, low=0, high=1, closed="right")
         for alpha in _listed("ema", ema, "weights such as [0.3]", owner)
     )
     if season is not None:
-        season = check_int("season", season, owner, low=1)
+        season = check_int("season", season, owner, low=1, high=_MOST)
     plan = LagPlan(numbers, tuple(windows), alphas, shift, read_time_features(time_features, calendar, season, owner))
     repeated = {name for name in plan.names if plan.names.count(name) > 1}
     if repeated:
