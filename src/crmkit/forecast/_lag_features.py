@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
@@ -15,11 +14,10 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from crmkit._compat import Interval, StrOptions, output_container
-from crmkit._durations import instant_name
 from crmkit._frames import make_frame
 from crmkit._numba import read_only, run_in_ranges
 from crmkit._periods import Frequency
-from crmkit.exceptions import CrmkitWarning, ParameterError
+from crmkit.exceptions import ParameterError
 from crmkit.forecast._lag_kernels import take_rows
 from crmkit.forecast._lag_plan import LagPlan, read_lag_plan
 from crmkit.forecast._panel import GAPS, Gaps, Panel, read_panel
@@ -313,7 +311,7 @@ class LagFeatures(TransformerMixin, BaseEstimator):
         effective_n_jobs(self.n_jobs)
         panel = self._read(X, self.freq)
         plan.times.check(panel.frequency, "LagFeatures")
-        _warn_of_absent(plan, panel)
+        plan.warn_of_absent(panel, stacklevel=4)
         self.frequency_: Frequency = panel.frequency
         return plan, panel
 
@@ -333,18 +331,4 @@ class LagFeatures(TransformerMixin, BaseEstimator):
 
 
 def _warn_of_absent(plan: LagPlan, panel: Panel) -> None:
-    if plan.times.dates is None:
-        return
-    low, high = int(panel.first.min()), int(panel.last.max())
-    absent = plan.times.dates.absent(low, high, panel.frequency)
-    if absent:
-        ends = [
-            str(end) if panel.frequency.counts else instant_name(end)
-            for end in panel.frequency.start(np.array([low, high])).tolist()
-        ]
-        warnings.warn(
-            f"calendar: {', '.join(map(repr, absent))} has no day in the periods of X, from {ends[0]} to {ends[1]}, so "
-            "nothing can be learnt of it: its columns are 0. Look at its dates, or leave it out.",
-            CrmkitWarning,
-            stacklevel=4,
-        )
+    plan.warn_of_absent(panel, stacklevel=4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -9,11 +10,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from crmkit._durations import instant_name
 from crmkit._numba import read_only, run_in_ranges
 from crmkit._numba._rolling import rolling
 from crmkit._periods import Frequency
 from crmkit._validation import check_float, check_int, parameter_error
-from crmkit.exceptions import ParameterError
+from crmkit.exceptions import CrmkitWarning, ParameterError
 from crmkit.forecast._calendar_features import TimeFeatures, read_time_features
 from crmkit.forecast._lag_kernels import (
     EMA,
@@ -176,6 +178,22 @@ class LagPlan:
         Recursion
         """
         return Recursion(self, panel, steps, threads)
+
+    def warn_of_absent(self, panel: Panel, *, stacklevel: int) -> None:
+        """Warn of named dates that have no day in the periods of a panel; `stacklevel` as `warnings.warn` counts."""
+        if self.times.dates is None:
+            return
+        ends = np.array([panel.first.min(), panel.last.max()])
+        absent = self.times.dates.absent(*ends.tolist(), panel.frequency)
+        if absent:
+            low, high = panel.frequency.start(ends).tolist()
+            said = f"{low} to {high}" if panel.frequency.counts else f"{instant_name(low)} to {instant_name(high)}"
+            warnings.warn(
+                f"calendar: {', '.join(map(repr, absent))} has no day in the periods of X, from {said}, so nothing can "
+                "be learnt of it: its columns are 0. Look at its dates, or leave it out.",
+                CrmkitWarning,
+                stacklevel=stacklevel,
+            )
 
     def _columns(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
         """What the kernels need to know of each column: kind, length, alpha."""
