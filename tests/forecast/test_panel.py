@@ -334,6 +334,20 @@ def test_further_columns():
         read(frame | {"price": [9.0, np.inf, 7.0]}, exogenous=["price"], gaps="zero")
 
 
+@pytest.mark.parametrize("library", [pd, pl])
+def test_text_in_runs_is_read_as_any_text(library):
+    """Series that stand together, and come again later; a missing id among them."""
+    ids = ["b"] * 5 + ["a"] * 4 + ["c"] * 6 + ["a"] * 3
+    frame = {"series": ids, "time": [*range(5), *range(4), *range(6), *range(4, 7)], "value": np.arange(18.0)}
+    panel = read(library.DataFrame(frame))
+    assert panel.ids.tolist() == ["a", "b", "c"]
+    assert panel.ids[panel.codes()[panel.rows]].tolist() == ids
+    assert panel.values[panel.rows].tolist() == frame["value"].tolist()
+    ids[6] = ids[7] = None
+    with pytest.raises(ParameterError, match="is null in 2 of 18 rows, the first at position 6"):
+        read(library.DataFrame(frame | {"series": ids}))
+
+
 def test_the_frame_is_not_changed():
     frame = pd.DataFrame({"series": [2, 1], "time": [1, 1], "value": [1.0, 2.0], "out": [True, False]})
     before = frame.copy()

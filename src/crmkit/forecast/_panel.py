@@ -35,6 +35,9 @@ GAPS = ("raise", "zero", "missing")
 #: Name and id of the series of a frame that has no column of series.
 SERIES, ALL = "series", "all"
 
+#: Rows by which it is seen whether those of a series stand together.
+_PROBE = 1_000
+
 #: Whole numbers as times are refused beyond this, so that differences and periods to come stay numbers.
 _FARTHEST = 2**61
 
@@ -233,10 +236,21 @@ def _own_zone(column: Any) -> str | None:
 def _read_series(columns: Columns, series: str | None, owner: str) -> tuple[NDArray[np.int32], NDArray[Any]]:
     if series is None:
         return np.zeros(columns.n_rows, dtype=np.int32), np.array([ALL])
-    codes, ids = factorize(columns[series], "series")
+    codes, ids = _factorize_runs(columns[series])
     if codes.min() < 0:
         _refuse(codes < 0, "series", series, "null", owner)
     return codes, ids
+
+
+def _factorize_runs(column: Any) -> tuple[NDArray[np.int32], NDArray[Any]]:
+    """As `factorize`; of sorted text only the first row of each series is looked up."""
+    head = column.head(_PROBE)
+    if str(column.dtype) != "String" or 2 * len(head.unique()) > len(head):
+        return factorize(column, "series")
+    # Comparing neighbours takes a tenth of the time of hashing them.
+    begins = np.flatnonzero(np.asarray((column != column.shift(1)).fill_null(True).to_numpy(), dtype=np.bool_))
+    codes, ids = factorize(column[begins], "series")
+    return np.repeat(codes, np.diff(np.append(begins, len(column)))), ids
 
 
 def _arrange(

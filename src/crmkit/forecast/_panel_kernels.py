@@ -41,6 +41,15 @@ def count_repeats(positions, filled):
         if filled[positions[row]]:
             repeats += 1
             if first < 0:
-                first = row
+                first = np.int64(row)
         filled[positions[row]] = 1
     return repeats, first
+
+
+@kernel
+def copy_ranges(start, stop, begins, pointers, values, out):
+    """Copy the values of each series that begin at one position to another."""
+    for series in range(start, stop):
+        shift = begins[series] - pointers[series]
+        for position in range(pointers[series], pointers[series + 1]):
+            out[position] = values[position + shift]

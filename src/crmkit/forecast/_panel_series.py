@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crmkit._frames import localize, make_frame, repeat_ids
-from crmkit._numba import read_only
+from crmkit._numba import read_only, run_in_ranges
 from crmkit._periods import Frequency
+from crmkit.forecast._panel_kernels import copy_ranges
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,8 +104,8 @@ class Panel:
 
     def until(self, number: int) -> Panel:
         """The periods before one of those series that reach up to it."""
-        known = self.before(number)
-        return known.take(np.flatnonzero(known.last == number - 1))
+        stops = np.clip(number - self.first, 0, self.lengths)
+        return self._cut(np.zeros(len(self), dtype=np.int64), np.where(self.last >= number - 1, stops, 0))
 
     def since(self, number: int) -> Panel:
         """The periods from one on; series that had ended are left out."""
@@ -152,14 +153,13 @@ class Panel:
             return replace(self, rows=None)
         begins = (self.pointers[:-1] + starts)[kept]
         pointers = np.concatenate([[0], np.cumsum(lengths[kept])]).astype(np.int64)
-        positions = np.arange(pointers[-1]) + np.repeat(begins - pointers[:-1], lengths[kept])
         return replace(
             self,
             ids=self.ids[kept],
             pointers=pointers,
             first=(self.first + starts)[kept],
-            values=self.values[positions],
-            exogenous={name: column[positions] for name, column in self.exogenous.items()},
+            values=_copied(self.values, begins, pointers),
+            exogenous={name: _copied(column, begins, pointers) for name, column in self.exogenous.items()},
             rows=None,
         )
 
@@ -170,3 +170,11 @@ def times_of(freq: Frequency, numbers: NDArray[np.int64], zone: str | None) -> A
     if freq.counts:
         return starts
     return starts.view("M8[us]") if zone is None else localize(starts, zone, None)
+
+
+def _copied(column: NDArray[Any], begins: NDArray[np.int64], pointers: NDArray[np.int64]) -> NDArray[Any]:
+    """The values that begin at some positions, one series after the other."""
+    out = np.empty(int(pointers[-1]), dtype=column.dtype)
+    args = (read_only(begins), read_only(pointers), column, out)
+    run_in_ranges(copy_ranges, len(begins), *args, minimum=1_000)
+    return out
