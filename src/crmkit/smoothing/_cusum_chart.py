@@ -83,10 +83,13 @@ class CUSUMChart(MeasurementChart):
     :math:`1 / \mathrm{ARL} = 1 / \mathrm{ARL}^+ + 1 / \mathrm{ARL}^-`, which is exact here.
 
     A `size` in `alarms` is the mean of the points since the sum was last zero, less the target: that is
-    :math:`K + C^+ / N^+` of the textbooks [2]_. At the first alarm it is too large on average, since the
-    alarm chooses its moment.
+    :math:`K + C^+ / N^+` of the textbooks [2]_. Of one alarm it is a rough figure. At the first alarm it
+    is too large on average, since the alarm chooses its moment: 1.26 for a shift of one standard
+    deviation with the default `k`.
 
-    Do not chart series with a trend, a season or a memory: chart what a forecast leaves over.
+    Do not chart series with a trend, a season or a memory: chart what a forecast leaves over. With a
+    correlation of .3 between neighbours the chart of 370 alarms every 85 points, and with points of
+    Student's t of 5 degrees of freedom every 249.
 
     References
     ----------

@@ -86,9 +86,13 @@ class EWMAChart(MeasurementChart):
     tables of Lucas and Saccucci [2]_. Solving takes milliseconds, below ``alpha=0.01`` seconds.
 
     A `size` in `alarms` is the mean of the points since the statistic last crossed the target, less the
-    target. At the first alarm it is too large on average, since the alarm chooses its moment.
+    target. Of one alarm it is a rough figure. At the first alarm it is too large on average, since the
+    alarm chooses its moment: 1.16 for a shift of one standard deviation with the default `alpha`.
 
-    Do not chart series with a trend, a season or a memory: chart what a forecast leaves over.
+    Do not chart series with a trend, a season or a memory: chart what a forecast leaves over. With a
+    correlation of .3 between neighbours the chart of 370 alarms every 89 points. Points that are not
+    normal matter less the smaller `alpha`: with Student's t of 5 degrees of freedom the run length is 88
+    at 1, 215 at .2, 352 at .05.
 
     References
     ----------
