@@ -281,14 +281,14 @@ class DemandForecaster(Forecaster):
 
         name, scores = self.target_transform, None
         if name == "auto":
-            name, scores = choose_target(panel, int(self.steps), self.season_, self._exogenous(), fit, self.n_jobs)
+            name, scores = choose_target(panel, int(self.steps), self.season_, self._exogenous(), fit, threads)
         elif target(name, self.season_).lowest == 0 and (panel.values < 0).any():
             raise ParameterError(
                 f"target_transform={name!r} of DemandForecaster takes the logarithm of 1 + value, and "
                 f"{int((panel.values < 0).sum()):,} values are negative, such as {np.nanmin(panel.values):g}. Pass "
                 "'auto', None, 'scale' or a difference, or correct the values."
             )
-        self._model = fit(name, panel, self.n_jobs)
+        self._model = fit(name, panel, threads)
         self.target_transform_ = name
         self.transform_scores_ = None if scores is None else make_frame(scores, panel.backend)
         self.lags_ = plan.lags

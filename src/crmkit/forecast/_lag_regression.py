@@ -25,6 +25,9 @@ STAND_IN = 8
 #: What a regressor that reckons in float32 can still hold, and its errors' squares too.
 _LARGEST = 1e18
 
+#: Rows that vector instructions take at once are at most so many.
+_BLOCK = 64
+
 #: Rows from which gradient boosting gains by threads; below, where cores are busy, they cost up to a hundredfold.
 _MANY_ROWS = 20_000
 
@@ -147,16 +150,17 @@ class LagRegression:
             own = recursion.rows(step if recipe.steps else 0)
             if not step:
                 short = self._is_short(history, own)
-            rows = np.empty((len(recipe.names), len(panel)), dtype=own.dtype).T
-            rows[:, : own.shape[1]] = own
+            # Whole blocks of rows, and none left out: how a regressor adds up a row, and so its last bit, may hang
+            # on where the row stands among the others.
+            rows = np.zeros((len(recipe.names), -(-len(panel) // _BLOCK) * _BLOCK), dtype=own.dtype).T
+            rows[: len(panel), : own.shape[1]] = own
             for column, name in enumerate(recipe.exogenous, start=own.shape[1]):
-                rows[:, column] = (future or {})[name][:, step]
-            lost |= (np.abs(rows) > _LARGEST).any(axis=1)
-            # Not left out: what a regressor reckons for a row may hang on their number in the last bit.
-            rows[short | lost] = 0.0
-            regressor = self.regressors[step if recipe.steps else 0]
+                rows[: len(panel), column] = (future or {})[name][:, step]
+            lost |= (np.abs(rows[: len(panel)]) > _LARGEST).any(axis=1)
+            rows[: len(panel)][short | lost] = 0.0
             with _threads(len(rows)):
-                said[:, step] = np.asarray(regressor.predict(rows), dtype=np.float64).reshape(len(panel))
+                answers = self.regressors[step if recipe.steps else 0].predict(rows)
+            said[:, step] = np.asarray(answers, dtype=np.float64).reshape(len(rows))[: len(panel)]
             lost |= ~(np.abs(said[:, step]) <= _LARGEST)
             if not recipe.steps and step + 1 < steps:
                 recursion.add(np.where(lost, 0.0, said[:, step]))
