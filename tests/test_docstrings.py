@@ -126,7 +126,8 @@ def test_function(name):
 def test_class(name):
     cls = CLASSES[name]
     docstring = vars(cls).get("__doc__")
-    names = parameters(vars(cls)["__init__"]) if "__init__" in vars(cls) and not is_made_for_users(cls) else []
+    inits = [vars(base)["__init__"] for base in cls.__mro__ if is_ours(base) and "__init__" in vars(base)]
+    names = parameters(inits[0]) if inits and not is_made_for_users(cls) else []
     found = problems(name, docstring, names, returns=False, example=not is_record(cls))
     if is_record(cls):
         fields = [field.name for field in dataclasses.fields(cls)] if dataclasses.is_dataclass(cls) else cls._fields
