@@ -232,6 +232,19 @@ def smooth_series(start, stop, values, pointers, elapsed, fading, new, adjust, i
 
 
 @kernel
+def smooth_regular_series(start, stop, values, pointers, fading, new, ignore_na, min_periods, out):
+    """Average series as `smooth_series` does, at regular times and not adjusted: only after a gap is divided."""
+    after_one = new / (fading + new) if fading >= new else -(fading / (fading + new))
+    for series in range(start, stop):
+        mean, weight, share, count = 0.0, 0.0, -0.0, 0
+        for position in range(pointers[series], pointers[series + 1]):
+            value = values[position]
+            count += value == value
+            mean, weight, share = meet(value, mean, weight, share, fading, new, after_one, ignore_na)
+            out[position] = mean if count >= min_periods else np.nan
+
+
+@kernel
 def last_means(start, stop, values, times, first, last, same, unit, fading, new, adjust, ignore_na, min_periods, out):
     """Average the values ``values[first[r]:last[r]]`` of rows, and keep the last mean of each.
 

@@ -16,22 +16,19 @@ from crmkit._compat import Interval, StrOptions, output_container
 from crmkit._durations import to_microseconds
 from crmkit._frames import instants, make_frame, row_index
 from crmkit._numba import read_only, run_in_ranges
-from crmkit._numba._ema_kernels import forecast_errors, smooth_series
+from crmkit._numba._ema_kernels import forecast_errors, smooth_regular_series, smooth_series
 from crmkit._validation import check_float, check_int, parameter_error
 from crmkit.events import Snapshots
 from crmkit.exceptions import ParameterError
 from crmkit.smoothing._ema_events import Events
 from crmkit.smoothing._ema_table import Rule, State, carry, smooth_table
-from crmkit.smoothing._smoother import SeriesSmoother, by_groups, largest, refuse_infinite, refuse_other
+from crmkit.smoothing._smoother import SeriesSmoother, beyond, by_groups, refuse_infinite, refuse_other
 
 Floats = NDArray[np.float64]
 
 #: Alphas among which a learnt one is looked for first, and series whose errors are added up at once.
 _ALPHAS: Final = np.array([0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.85, 1.0])
 _BLOCK: Final = 4096
-
-#: Where the difference of two values could be too large for a float64.
-_HUGE: Final = 2.0**1022
 
 _NO_TIMES: Final = read_only(np.empty(0))
 
@@ -386,18 +383,23 @@ class EMASmoother(SeriesSmoother):
         self._validate_params()
         decay, owner = self._decay(), "EMASmoother.transform_groups"
 
-        def smooth(vector: NDArray[Any], pointers: NDArray[np.int64], order: NDArray[np.int64] | None) -> NDArray[Any]:
+        def smooth(
+            vector: NDArray[Any], pointers: NDArray[np.int64], order: NDArray[np.int64] | None, huge: bool
+        ) -> NDArray[Any]:
             elapsed = self._elapsed_in_groups(decay, pointers, order, times, owner)
-            scale = 4.0 if largest(vector) > _HUGE else 1.0
+            scale = 4.0 if huge else 1.0
+            given = vector if scale == 1.0 else read_only(vector / scale)
+            settings = (self.adjust, self.ignore_na, max(self.min_periods, 1))
             out = np.empty(len(vector), dtype=vector.dtype)
-            run_in_ranges(
-                smooth_series, len(pointers) - 1, vector if scale == 1.0 else read_only(vector / scale), pointers,
-                elapsed, decay.fading, decay.new, self.adjust, self.ignore_na, max(self.min_periods, 1), out,
-                threads=self._threads(len(vector)), minimum=1,
-            )  # fmt: skip
+            if decay.unit or self.adjust:
+                work, how = smooth_series, (elapsed, decay.fading, decay.new, *settings)
+            else:
+                work, how = smooth_regular_series, (decay.fading, decay.new, *settings[1:])
+            threads = self._threads(len(vector))
+            run_in_ranges(work, len(pointers) - 1, given, pointers, *how, out, threads=threads, minimum=1)
             return out if scale == 1.0 else out * scale
 
-        return by_groups(values, groups, owner, smooth)
+        return by_groups(values, groups, owner, self._threads, smooth)
 
     # -- what the kernels are told -----------------------------------------------------------------
 
@@ -486,8 +488,8 @@ class EMASmoother(SeriesSmoother):
 
     def _learnt(self, values: NDArray[Any], pointers: NDArray[np.int64]) -> float:
         """The alpha with the smallest squared error of forecasts by one value; the least of equal ones."""
-        scale = largest(values)
-        vector = read_only(values / scale) if scale > 1e100 else read_only(values)
+        # Squares of such values would be infinite.
+        vector = read_only(values * 1e-200 if beyond(values, 1e100) else values)
         places, n_series = read_only(pointers), len(pointers) - 1
         n_blocks = -(-n_series // _BLOCK)
         threads = self._threads(16 * len(vector))

@@ -14,13 +14,19 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import validate_data
 
-from crmkit._numba import read_only
+from crmkit._numba import read_only, run_in_ranges
 from crmkit._validation import check_vector
 from crmkit.events import EventLog, Snapshots
 from crmkit.exceptions import ParameterError
+from crmkit.smoothing._reading_kernels import count_beyond, count_runs, fill_runs
 
 #: So many values are worth a thread of their own (its start takes some .1 ms).
 VALUES_PER_THREAD = 200_000
+
+#: Where the difference of two values could be too large for a float64.
+HUGE = 2.0**1022
+
+_MOST = float(np.finfo(np.float64).max)
 
 _FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 
@@ -73,7 +79,8 @@ def by_groups(
     values: Any,
     groups: Any,
     owner: str,
-    smooth: Callable[[NDArray[Any], NDArray[np.int64], NDArray[np.int64] | None], NDArray[Any]],
+    threads: Callable[[int], int],
+    smooth: Callable[[NDArray[Any], NDArray[np.int64], NDArray[np.int64] | None, bool], NDArray[Any]],
 ) -> NDArray[Any]:
     """Smooth the series that stand in one column, whatever the order of their rows.
 
@@ -81,45 +88,39 @@ def by_groups(
     ----------
     values, groups : array-like of shape (n,)
         Numbers, and the series of each.
+    threads : callable
+        Takes a number of values, and gives the threads that it is worth.
     smooth : callable
-        Takes the values of one series after the other, where each begins (n_series + 1), and the order in
-        which the rows were taken, None for as they stand.
+        Takes the values of one series after the other, where each begins (n_series + 1), the order in which
+        the rows were taken (None: as they stand), and whether the difference of two may be infinite.
     """
-    vector = numbers(values, "values", owner)
-    order, pointers = series_of(groups, len(vector), owner)
+    if isinstance(values, np.ndarray) and values.dtype == np.float32 and values.ndim == 1:
+        vector = read_only(values)
+    else:
+        vector = read_only(check_vector("values", values, np.float64, owner, finite=False))
+    huge = beyond(vector, HUGE)
+    infinite = np.flatnonzero(np.isinf(vector)) if huge else ()
+    if len(infinite):
+        raise ParameterError(
+            f"The 'values' parameter of {owner} has {len(infinite):,} infinite values; the first at position "
+            f"{infinite[0]}. Pass NaN where a value is missing."
+        )
+    order, pointers = series_of(groups, len(vector), owner, threads(len(vector)))
     if order is None:
-        return smooth(vector, read_only(pointers), None)
-    smoothed = smooth(read_only(vector[order]), read_only(pointers), order)
+        return smooth(vector, read_only(pointers), None, huge)
+    smoothed = smooth(read_only(vector[order]), read_only(pointers), order, huge)
     out = np.empty_like(smoothed)
     out[order] = smoothed
     return out
 
 
-def numbers(values: Any, name: str, owner: str) -> NDArray[Any]:
-    """A vector of float32 where it is one, else of float64; NaN where missing, and nothing infinite."""
-    if isinstance(values, np.ndarray) and values.dtype == np.float32 and values.ndim == 1:
-        vector = read_only(values)
-    else:
-        vector = read_only(check_vector(name, values, np.float64, owner, finite=False))
-    if largest(vector) == np.inf:
-        infinite = np.isinf(vector)
-        raise ParameterError(
-            f"The {name!r} parameter of {owner} has {int(infinite.sum()):,} infinite values; the first at position "
-            f"{int(infinite.argmax())}. Pass NaN where a value is missing."
-        )
-    return vector
+def beyond(values: NDArray[Any], limit: float) -> bool:
+    """Whether any absolute value is above a limit, NaN left out."""
+    lying = values if values.flags.c_contiguous else values.T
+    return bool(count_beyond(read_only(lying).reshape(-1), limit))
 
 
-def largest(values: NDArray[Any]) -> float:
-    """The largest absolute value; 0 where there is none."""
-    if values.size == 0:
-        return 0.0
-    found = max(-float(values.min()), float(values.max()))
-    # min and max are four times as fast as what passes over NaN, and say that there is one.
-    return found if found == found else float(np.fmax.reduce(np.abs(values), axis=None, initial=0.0))  # noqa: PLR0124  NaN
-
-
-def series_of(groups: Any, n: int, owner: str) -> tuple[NDArray[np.int64] | None, NDArray[np.int64]]:
+def series_of(groups: Any, n: int, owner: str, threads: int) -> tuple[NDArray[np.int64] | None, NDArray[np.int64]]:
     """Where each series begins and ends, and the order that brings its rows together (None: as they stand)."""
     ids = groups if isinstance(groups, np.ndarray) else pd.Series(groups).array
     if len(ids) != n or getattr(ids, "ndim", 1) != 1:
@@ -127,6 +128,10 @@ def series_of(groups: Any, n: int, owner: str) -> tuple[NDArray[np.int64] | None
             f"The 'groups' parameter of {owner} must name the series of each of the {n:,} values. Got {len(ids):,} of "
             f"{getattr(ids, 'ndim', 1)} dimension(s)."
         )
+    if isinstance(ids, np.ndarray) and ids.dtype.kind in "iu":
+        pointers = _sorted_runs(read_only(ids, np.int64), threads)
+        if pointers is not None:
+            return None, pointers
     missing = pd.isna(ids)
     if missing.any():
         raise ParameterError(
@@ -144,6 +149,25 @@ def series_of(groups: Any, n: int, owner: str) -> tuple[NDArray[np.int64] | None
     codes = np.repeat(codes, np.diff(np.append(starts, n)))
     order = np.argsort(codes, kind="stable")
     return order, np.searchsorted(codes[order], np.arange(len(heads) + 1))
+
+
+def _sorted_runs(ids: NDArray[np.int64], threads: int) -> NDArray[np.int64] | None:
+    """Where each id begins and ends, if they are sorted."""
+    n = len(ids)
+    # Each part begins with the last id of the one before it.
+    parts = run_in_ranges(lambda start, stop: slice(max(start - 1, 0), stop), n, threads=threads)
+    counts = run_in_ranges(lambda first, _: count_runs(ids[parts[first]]), len(parts), threads=len(parts), minimum=1)
+    if any(n_lower for _, n_lower in counts):
+        return None
+    edges = np.append(0, np.cumsum([n_runs for n_runs, _ in counts]))
+    pointers = np.empty(edges[-1] + min(n, 1) + 1, dtype=np.int64)
+    pointers[0], pointers[-1] = 0, n
+    inner = pointers[1 : 1 + edges[-1]]
+    run_in_ranges(
+        lambda part, _: fill_runs(ids[parts[part]], parts[part].start, inner[edges[part] : edges[part + 1]]),
+        len(parts), threads=len(parts), minimum=1,
+    )  # fmt: skip
+    return pointers
 
 
 def refuse_other(X: Any, owner: str) -> None:
@@ -166,7 +190,7 @@ def refuse_other(X: Any, owner: str) -> None:
 
 def refuse_infinite(values: NDArray[Any], owner: str) -> None:
     """Refuse a table with infinite values, in scikit-learn's words."""
-    if largest(values) == np.inf:
+    if beyond(values, _MOST):
         row, time = np.argwhere(np.isinf(values))[0]
         raise ParameterError(
             f"Input X of {owner} contains infinity; the first in row {row} at time {time}. Pass NaN where a value is "
