@@ -65,9 +65,9 @@ table.round(3)
 
 # %%
 # By absolute errors the winner is "nothing, ever": in most weeks it is right. It leaves the shelf empty, and the
-# bias of -1 says so. The absolute error is smallest for the median, which is zero here; the forecasts are means. So bias is
-# read first. Croston's own forecast is 6 % too high; the correction of Syntetos and Boylan (SBA) takes that away.
-# Beyond it there is little to choose: demand that comes by chance cannot be forecast better than by its mean.
+# bias of -1 says so. The absolute error is smallest for the median, which is zero here; the forecasts are means. So
+# bias is read first. Croston's own forecast is 6 % too high; the correction of Syntetos and Boylan (SBA) takes that
+# away. Beyond it there is little to choose: demand that comes by chance cannot be forecast better than by its mean.
 #
 # When an item dies
 # -----------------

@@ -78,6 +78,7 @@ ax.plot(hours, live.T, color="0.85", linewidth=0.6)
 ax.plot(hours, live[7], color="C3", label="shop 7")
 ax.axvline(hours[20 * 24], color="0.5", linestyle=":")
 ax.set_ylabel("score, smoothed")
+ax.margins(x=0)
 ax.legend(frameon=False)
 
 # %%
@@ -87,6 +88,6 @@ ax.legend(frameon=False)
 pd.DataFrame(alarms, columns=["shop", "hours in alarm", "first", "direction", "size"])
 
 # %%
-# The picture shows why a smoothed line is no alarm: that of shop 7 is hardly below the others.
+# The picture has no limits: one of fifty lines is always the lowest, and only the colour says which to look at.
 
 plt.show()
