@@ -13,6 +13,9 @@ from crmkit.smoothing import CUSUMChart, EWMAChart
 from crmkit.smoothing._in_control import learn
 from crmkit.smoothing._run_lengths import cusum_run_length, ewma_run_length
 
+#: Warnings are asked for where they are what is tested.
+pytestmark = pytest.mark.filterwarnings("ignore::crmkit.exceptions.CrmkitWarning")
+
 RNG_POINTS = np.random.default_rng(3).standard_normal(200)
 
 
@@ -71,7 +74,6 @@ def test_points_without_neighbours_have_no_range():
 @pytest.mark.parametrize("n", [30, 100, 1000])
 @pytest.mark.parametrize("sigma", [None, "moving_range"])
 @pytest.mark.parametrize("cls", [EWMAChart, CUSUMChart])
-@pytest.mark.filterwarnings("ignore::crmkit.exceptions.CrmkitWarning")
 def test_the_range_is_that_of_charts_fitted_on_as_many_points(cls, sigma, n):
     rng = np.random.default_rng(0)
     fitted = cls(sigma=sigma).fit(rng.standard_normal(n))
