@@ -16,7 +16,6 @@ from crmkit._frames import make_frame
 from crmkit._validation import parameter_error
 from crmkit.exceptions import ParameterError
 from crmkit.forecast._forecaster import Forecaster
-from crmkit.forecast._lag_features import _warn_of_absent
 from crmkit.forecast._lag_plan import LagPlan, read_lag_plan
 from crmkit.forecast._lag_regression import LagRegression, Recipe, learn, takes_missing
 from crmkit.forecast._panel import Gaps, Panel
@@ -253,7 +252,7 @@ class DemandForecaster(Forecaster):
         self._validate_params()
         panel = self._read(X, self.freq)
         self._fit_history(panel)
-        _warn_of_absent(self._model.recipe.plan, panel)
+        self._model.recipe.plan.warn_of_absent(panel, stacklevel=3)
         return self
 
     # -- what the base asks for ------------------------------------------------------------------

@@ -209,7 +209,7 @@ class LagFeatures(TransformerMixin, BaseEstimator):
         CrmkitWarning
             A name of `calendar` has no day in the periods of X: its columns are 0.
         """
-        self._learn(X)
+        self._learn(X, stacklevel=4)
         return self
 
     def fit_transform(self, X: Any, y: object = None, **fit_params: object) -> Any:  # noqa: ARG002  likewise
@@ -228,7 +228,7 @@ class LagFeatures(TransformerMixin, BaseEstimator):
         frame of n rows
             As of `transform`.
         """
-        return self._output(*self._learn(X), X)
+        return self._output(*self._learn(X, stacklevel=5), X)  # one more, as scikit-learn wraps this method
 
     def transform(self, X: Any) -> Any:
         """Give the features of each row.
@@ -306,12 +306,12 @@ class LagFeatures(TransformerMixin, BaseEstimator):
             owner="LagFeatures",
         )
 
-    def _learn(self, X: Any) -> tuple[LagPlan, Panel]:
+    def _learn(self, X: Any, stacklevel: int) -> tuple[LagPlan, Panel]:
         plan = self._plan()
         effective_n_jobs(self.n_jobs)
         panel = self._read(X, self.freq)
         plan.times.check(panel.frequency, "LagFeatures")
-        plan.warn_of_absent(panel, stacklevel=4)
+        plan.warn_of_absent(panel, stacklevel=stacklevel)
         self.frequency_: Frequency = panel.frequency
         return plan, panel
 
@@ -328,7 +328,3 @@ class LagFeatures(TransformerMixin, BaseEstimator):
         # One block of columns, as they lie in memory.
         index = X.index if isinstance(X, pd.DataFrame) else None
         return pd.DataFrame(features.T, columns=list(plan.names), index=index, copy=False)
-
-
-def _warn_of_absent(plan: LagPlan, panel: Panel) -> None:
-    plan.warn_of_absent(panel, stacklevel=4)

@@ -183,10 +183,10 @@ class LagPlan:
         """Warn of named dates that have no day in the periods of a panel; `stacklevel` as `warnings.warn` counts."""
         if self.times.dates is None:
             return
-        ends = np.array([panel.first.min(), panel.last.max()])
-        absent = self.times.dates.absent(*ends.tolist(), panel.frequency)
+        first, last = int(panel.first.min()), int(panel.last.max())
+        absent = self.times.dates.absent(first, last, panel.frequency)
         if absent:
-            low, high = panel.frequency.start(ends).tolist()
+            low, high = panel.frequency.start([first, last]).tolist()
             said = f"{low} to {high}" if panel.frequency.counts else f"{instant_name(low)} to {instant_name(high)}"
             warnings.warn(
                 f"calendar: {', '.join(map(repr, absent))} has no day in the periods of X, from {said}, so nothing can "

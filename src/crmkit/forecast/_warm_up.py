@@ -11,6 +11,8 @@ from crmkit.forecast._baselines import (
     SeasonalNaiveForecaster,
 )
 from crmkit.forecast._croston import CrostonForecaster, demand_classes
+from crmkit.forecast._demand_forecaster import DemandForecaster
+from crmkit.forecast._lag_features import LagFeatures
 
 
 def warm_up() -> None:
@@ -27,3 +29,7 @@ def warm_up() -> None:
         CrostonForecaster().fit(frame).predict()
         CrostonForecaster("tsb").fit(frame).predict()
         demand_classes(frame)
+        rolling = [(statistic, 3) for statistic in ("mean", "std", "min", "max", "median")]
+        LagFeatures(rolling=rolling, ema=[0.3], time_features=["season"], season=4).fit_transform(frame)
+        model = DemandForecaster(steps=2, lags=[1], rolling=rolling, ema=[0.3], target_transform=None, calibration=0)
+        model.fit(frame).predict()
