@@ -38,13 +38,14 @@ def median_series(start, stop, values, pointers, window, ahead, least, network, 
     ----------
     start, stop : int
         The series.
-    values : ndarray of float32 or float64
+    values : ndarray of float64
+        Writable, although they are not written, as for the other statistics.
     least : int
         Results of windows that hold fewer values, NaN aside, are NaN. At least 1.
     network : ndarray of int64, shape (n_steps, 3)
         The network for windows of this length: two places, and whether the smaller goes to the first (1),
         the larger to the second (2), or both (3). Empty where windows are too long for one.
-    out : ndarray of the type of `values`
+    out : ndarray of float64
 
     Returns
     -------
@@ -59,26 +60,6 @@ def median_series(start, stop, values, pointers, window, ahead, least, network, 
     for series in range(start, stop):
         first, last = pointers[series], pointers[series + 1]
         infinite += medians(values[first:last], window, ahead, least, network, room, out[first:last])
-    return infinite
-
-
-@kernel
-def median_columns(start, stop, values, window, ahead, least, network, width, out):
-    """Medians of the columns of a table of shape (n_times, n_series), `width` at a time as rows of their own."""
-    n_times = len(values)
-    room = new_room(window, n_times)
-    infinite = 0
-    rows, smoothed = np.empty((width, n_times), values.dtype), np.empty((width, n_times), values.dtype)
-    for first in range(start, stop, width):
-        last = min(first + width, stop)
-        for time in range(n_times):
-            for series in range(first, last):
-                rows[series - first, time] = values[time, series]
-        for row in range(last - first):
-            infinite += medians(rows[row], window, ahead, least, network, room, smoothed[row])
-        for time in range(n_times):
-            for series in range(first, last):
-                out[time, series] = smoothed[series - first, time]
     return infinite
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Iterator
 from typing import Any, Final, Literal, NamedTuple
@@ -10,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crmkit._numba._arrays import read_only
-from crmkit._numba._median_kernels import median_columns, median_series
+from crmkit._numba._median_kernels import median_series
 from crmkit._numba._threads import run_in_ranges
-from crmkit._numba._window_kernels import MAX, MEAN, MIN, STD, SUM, smooth_columns, smooth_series
+from crmkit._numba._window_kernels import MAX, MEAN, MIN, STD, SUM, smooth_series
 
 __all__ = ["STATISTICS", "Statistic", "median_network", "rolling", "rolling_table"]
 
@@ -25,8 +26,9 @@ _CODES: Final = {"mean": MEAN, "sum": SUM, "min": MIN, "max": MAX, "std": STD}
 #: Values that are worth a further thread: about a tenth of a millisecond of the quickest statistic.
 _WORTH_A_THREAD: Final = 100_000
 
-#: Columns that are turned into rows together: as many as a few cache lines hold.
-_WIDTH: Final = 16
+#: Rows, and values, of a block of a table that lies by columns or is not of float64.
+_BLOCK_ROWS: Final = 64
+_BLOCK: Final = 1_000_000
 
 #: Longer windows are no quicker by a network than by walking through ranks.
 _LONGEST_NETWORK: Final = 21
@@ -86,9 +88,13 @@ def rolling(
     >>> rolling(values, np.array([0, 3, 5]), 2, 1, "max", np.empty(5), shift=1)
     array([nan,  1.,  2., nan, 10.])
     """
-    _fill_series(
-        values, read_only(pointers, np.int64), _rule(window, min_periods, statistic, shift, halves), out, threads
-    )
+    values, done = _writable(values), out if out.dtype == np.float64 else np.empty(len(out))
+    smooth = _smoother(_rule(window, min_periods, statistic, shift, halves))
+    n_series = len(pointers) - 1
+    minimum = 1 + _WORTH_A_THREAD * n_series // max(len(values), 1)
+    run_in_ranges(smooth, n_series, values, read_only(pointers, np.int64), done, threads=threads, minimum=minimum)
+    if done is not out:
+        out[:] = done
     return out
 
 
@@ -123,14 +129,27 @@ def rolling_table(
     (array([[nan,  3.,  8.]]), False)
     """
     n_series, n_times = values.shape
-    rule = _rule(window, min_periods, statistic, shift, halves)
-    if values.flags.f_contiguous and not values.flags.c_contiguous:
-        lying = read_only(values.T)
-        out = np.empty(lying.shape, lying.dtype)
-        return out.T, _fill_columns(lying, rule, out, threads)
-    out = np.empty(values.shape, values.dtype)
-    pointers = read_only(np.arange(n_series + 1, dtype=np.int64) * n_times)
-    return out, _fill_series(read_only(values).reshape(-1), pointers, rule, out.reshape(-1), threads)
+    smooth = _smoother(_rule(window, min_periods, statistic, shift, halves))
+    out = np.empty_like(values, subok=False)
+    plain = values.dtype == np.float64 and values.flags.c_contiguous and values.flags.writeable
+    rows = n_series if plain else max(1, min(n_series, _BLOCK_ROWS, _BLOCK // n_times))
+    pointers = read_only(np.arange(rows + 1, dtype=np.int64) * n_times)
+
+    def run(start: int, stop: int) -> int:
+        if plain:
+            return smooth(start, stop, values.reshape(-1), pointers, out.reshape(-1))
+        # A block at a time becomes rows of float64, and the results what they are to be.
+        block, done = np.empty((2, rows, n_times))
+        huge = 0
+        for first in range(start, stop, rows):
+            count = min(rows, stop - first)
+            block[:count] = values[first : first + count]
+            huge += smooth(0, count, block.reshape(-1), pointers, done.reshape(-1))
+            out[first : first + count] = done[:count]
+        return huge
+
+    minimum = 1 + _WORTH_A_THREAD // n_times
+    return out, sum(run_in_ranges(run, n_series, threads=threads, minimum=minimum)) > 0
 
 
 class _Rule(NamedTuple):
@@ -145,53 +164,39 @@ class _Rule(NamedTuple):
 
 def _rule(window: int, min_periods: int | None, statistic: Statistic, shift: int, halves: bool) -> _Rule:
     least = window if min_periods is None else min_periods
-    return _Rule(statistic, window, -shift, halves, least if statistic == "sum" else max(least, 1))
+    return _Rule(statistic, window, -shift, halves, least if statistic in {"sum", "mean"} else max(least, 1))
 
 
-def _fill_series(
-    values: NDArray[Any], pointers: NDArray[np.int64], rule: _Rule, out: NDArray[Any], threads: int | None
-) -> bool:
-    def run(start: int, stop: int, values: NDArray[Any], out: NDArray[Any]) -> int:
-        window, ahead, halves, least = rule[1:]
-        if rule.statistic == "median":
+def _smoother(rule: _Rule) -> Callable[..., int]:
+    """What smooths a range of series, by the kernels, and returns how many of their values are huge."""
+    statistic, window, ahead, halves, least = rule
+
+    def smooth(start: int, stop: int, values: NDArray[Any], pointers: NDArray[np.int64], out: NDArray[Any]) -> int:
+        if statistic == "median":
             return median_series(start, stop, values, pointers, window, ahead, least, median_network(window), out)
-        return smooth_series(start, stop, values, pointers, window, ahead, halves, least, _CODES[rule.statistic], out)
+        code = _CODES[statistic]
+        huge = smooth_series(start, stop, values, pointers, window, ahead, halves, least, code, out)
+        if huge and statistic in {"mean", "std"}:
+            # A mean is a float64 where the sum is not, and so is a deviation where the squares are not.
+            span = slice(pointers[start], pointers[stop])
+            again = np.empty(span.stop - span.start)
+            places = read_only(pointers[start : stop + 1] - span.start)
+            smooth_series(0, stop - start, values[span] * _SMALL, places, window, ahead, halves, least, code, again)
+            lost = ~np.isfinite(out[span])
+            out[span][lost] = again[lost] / _SMALL
+        return huge
 
-    return _fill(run, len(pointers) - 1, read_only(values), rule, out, threads)
-
-
-def _fill_columns(values: NDArray[Any], rule: _Rule, out: NDArray[Any], threads: int | None) -> bool:
-    n_series = values.shape[1]
-    width = min(_WIDTH, n_series)
-
-    def run(start: int, stop: int, values: NDArray[Any], out: NDArray[Any]) -> int:
-        window, ahead, halves, least = rule[1:]
-        if rule.statistic == "median":
-            network = median_network(window)
-            return median_columns(start, stop, values, window, ahead, least, network, width, out)
-        return smooth_columns(start, stop, values, window, ahead, halves, least, _CODES[rule.statistic], width, out)
-
-    return _fill(run, n_series, values, rule, out, threads)
+    return smooth
 
 
-def _fill(
-    run: Callable[[int, int, NDArray[Any], NDArray[Any]], int],
-    n_series: int,
-    values: NDArray[Any],
-    rule: _Rule,
-    out: NDArray[Any],
-    threads: int | None,
-) -> bool:
-    """Fill `out`, and say whether `values` may be infinite."""
-    minimum = 1 + _WORTH_A_THREAD * n_series // max(values.size, 1)
-    huge = sum(run_in_ranges(run, n_series, values, out, threads=threads, minimum=minimum)) > 0
-    if huge and rule.statistic in {"mean", "std"}:
-        # A mean is a float64 where the sum is not, and so is a deviation where the squares are not.
-        again = np.empty_like(out)
-        run(0, n_series, read_only(values * _SMALL), again)
-        lost = ~np.isfinite(out)
-        out[lost] = again[lost] / _SMALL
-    return huge
+def _writable(values: NDArray[Any]) -> NDArray[np.float64]:
+    """The values as a writable array of float64, as the kernels are compiled for; they do not write to it."""
+    if values.dtype == np.float64 and values.flags.c_contiguous:
+        view = values.view()
+        with contextlib.suppress(ValueError):  # where the memory itself may not be written
+            view.flags.writeable = True
+            return view
+    return np.array(values, dtype=np.float64)
 
 
 @functools.lru_cache

@@ -45,271 +45,194 @@ def smooth_series(start, stop, values, pointers, window, ahead, halves, least, s
     ----------
     start, stop : int
         The series.
-    values : ndarray of float32 or float64
+    values : ndarray of float64
+        Writable, although they are not written: so the loops work on them and on scratch alike, and are
+        compiled once.
     least : int
         Results of windows that hold fewer values, NaN aside, are NaN.
     statistic : int
         SUM, MEAN, STD, MIN or MAX.
-    out : ndarray of the type of `values`
+    out : ndarray of float64
 
     Returns
     -------
     int
         Number of values beyond `HUGE`.
     """
-    scratch = new_scratch(window)
+    scratch = np.empty((SCRATCH_ROWS, max(CHUNK + LONGEST_DOUBLED, window) + 2))
+    span = window + 1 if halves else window
+    blocks = window > LONGEST_DOUBLED or (statistic == STD and least < window)
     huge = 0
     for series in range(start, stop):
-        first, last = pointers[series], pointers[series + 1]
-        huge += smooth(values[first:last], window, ahead, halves, least, statistic, scratch, out[first:last])
-    return huge
-
-
-@kernel
-def smooth_columns(start, stop, values, window, ahead, halves, least, statistic, width, out):
-    """Smooth the columns of a table of shape (n_times, n_series), `width` at a time as rows of their own."""
-    n_times = len(values)
-    huge = 0
-    scratch = new_scratch(window)
-    rows, smoothed = np.empty((width, n_times), values.dtype), np.empty((width, n_times), values.dtype)
-    for first in range(start, stop, width):
-        last = min(first + width, stop)
-        for time in range(n_times):
-            for series in range(first, last):
-                rows[series - first, time] = values[time, series]
-        for row in range(last - first):
-            huge += smooth(rows[row], window, ahead, halves, least, statistic, scratch, smoothed[row])
-        for time in range(n_times):
-            for series in range(first, last):
-                out[time, series] = smoothed[series - first, time]
-    return huge
-
-
-@kernel
-def new_scratch(window):
-    """Room for the loops of one range."""
-    return np.empty((SCRATCH_ROWS, max(CHUNK + LONGEST_DOUBLED, window) + 2))
-
-
-@kernel
-def smooth(values, window, ahead, halves, least, statistic, scratch, out):
-    """Smooth one series, and return its number of values beyond `HUGE`."""
-    n = len(values)
-    huge = 0
-    for i in range(n):
-        huge += np.abs(values[i]) > HUGE
-    first, last = max(ahead, 0), max(n + ahead, 0)  # the places at which windows end, some of them past the series
-    out[: min(max(-ahead, 0), n)] = 0.0 if least == 0 else np.nan
-    if window > LONGEST_DOUBLED or (statistic == STD and least < window):
-        scan(values, window, ahead, halves, least, statistic, first, last, scratch, out)
-        return huge
-    span = window + 1 if halves else window
-    if least >= window:  # windows that reach over the ends hold too few
-        out[first - ahead : min(span - 1, last) - ahead] = np.nan
-        out[max(n, span - 1, first) - ahead : n] = np.nan
-    else:
-        scan(values, window, ahead, halves, least, statistic, first, min(span - 1, last), scratch, out)
-        scan(values, window, ahead, halves, least, statistic, max(n, span - 1, first), last, scratch, out)
-    first, last = max(first, span - 1), min(last, n)
-    for begin in range(first, last, CHUNK):
-        end = min(begin + CHUNK, last)
-        inside = values[begin - span + 1 : end]
-        smooth_inside(inside, window, halves, least, statistic, scratch, out[begin - ahead : end - ahead])
+        row, smoothed = values[pointers[series] : pointers[series + 1]], out[pointers[series] : pointers[series + 1]]
+        n = len(row)
+        for i in range(n):
+            huge += np.abs(row[i]) > HUGE
+        for t in range(min(max(-ahead, 0), n)):
+            smoothed[t] = 0.0 if least == 0 and statistic == SUM else np.nan
+        # Windows end at the places from `first` to `last`, some of them past the series. All inside it are those
+        # that end from `left` to `right`.
+        first, last = max(ahead, 0), max(n + ahead, 0)
+        left, right = max(first, span - 1), min(last, n)
+        if blocks or right <= left:
+            left, right = last, last
+        edges = (first, min(left, last), max(right, left), last)
+        for side in range(0, 4, 2):
+            begin, end = edges[side], edges[side + 1]
+            if begin < end and least >= window and not blocks:
+                for t in range(begin - ahead, end - ahead):
+                    smoothed[t] = np.nan  # they hold too few
+            elif begin < end and statistic == STD:
+                scan_deviations(row, window, ahead, least, begin, end, scratch, smoothed)
+            elif begin < end and statistic in (MIN, MAX):
+                sign = 1.0 if statistic == MAX else -1.0
+                scan_extremes(row, window, ahead, least, sign, begin, end, scratch, smoothed)
+            elif begin < end:
+                scan_sums(row, window, ahead, halves, least, statistic == MEAN, begin, end, scratch, smoothed)
+        for begin in range(left, right, CHUNK):
+            end = min(begin + CHUNK, right)
+            piece = smoothed[begin - ahead : end - ahead]
+            smooth_inside(row[begin - span + 1 : end], window, halves, least, statistic, scratch, piece)
     return huge
 
 
 @kernel
 def smooth_inside(values, window, halves, least, statistic, scratch, out):
     """Smooth where all windows are inside the series: out[i] is that of the window which begins at i."""
-    n = len(values)
     extreme = statistic in (MIN, MAX)
+    source, found = values, out
     missing = 0
     if least < window:
         # What is missing is nothing to a sum, and beaten by all in a search; `known` counts the others.
-        filled, known = scratch[2, :n], scratch[3, :n]
         nothing = 0.0
         if extreme:
             nothing = np.inf if statistic == MIN else -np.inf
-        for i in range(n):
+        filled, known = scratch[0], scratch[1]
+        for i in range(len(values)):
             gap = values[i] != values[i]
             filled[i] = nothing if gap else values[i]
             known[i] = 0.0 if gap else 1.0
             missing += gap
-    if missing == 0:
-        # NaN stays NaN, in all windows that hold it.
+    counts = scratch[4]
+    for part in range(2 if missing else 1):
+        # Without gaps, or where every gap is NaN in all windows that hold it, the counts need no look.
+        divisor = 2.0 if halves else 1.0
+        if missing:
+            source, found = (scratch[1], counts) if part == 0 else (scratch[0], scratch[5])
+        elif statistic == MEAN:
+            divisor *= window
         if statistic == STD:
-            deviation_windows(values, window, scratch, out)
-        elif extreme:
-            extreme_windows(values, window, statistic == MAX, scratch, out)
+            deviation_windows(source, window, scratch, found, len(out))
+        elif extreme and (part == 1 or not missing):
+            extreme_windows(source, window, statistic == MAX, scratch, found, len(out))
         else:
-            sum_windows(values, window, halves, statistic == MEAN, scratch, out)
-        return
-    totals, counts = scratch[4, : len(out)], scratch[5, : len(out)]
-    sum_windows(scratch[3, :n], window, halves, False, scratch, counts)
-    if extreme:
-        extreme_windows(scratch[2, :n], window, statistic == MAX, scratch, totals)
-    else:
-        sum_windows(scratch[2, :n], window, halves, False, scratch, totals)
-    mean = statistic == MEAN
-    for i in range(len(out)):
-        total = totals[i] / counts[i] if mean else totals[i]
-        out[i] = total if counts[i] >= least else np.nan
+            sum_windows(source, window, halves, divisor, scratch, found, len(out))
+    if missing:
+        for i in range(len(out)):
+            total = found[i] / counts[i] if statistic == MEAN else found[i]
+            out[i] = total if counts[i] >= least else np.nan
 
 
 @kernel
-def sum_windows(values, window, halves, mean, scratch, out):
-    """Sums or means of all windows inside `values`, by doubling. Rows 0 and 1 of the scratch are used.
+def sum_windows(values, window, halves, divisor, scratch, out, n):
+    """Sums, by a divisor, of the first n windows of `values`, by doubling. Rows 2 and 3 of the scratch are used.
 
-    The bits of `window` are read from the left: from sums of m values come sums of 2 m, or 2 m + 1.
+    The bits of `window` are read from the left: from sums of m values come sums of 2 m, or 2 m + 1. With
+    `halves` two neighbours are added in the end.
     """
     levels = 0
     while window >> (levels + 1):
         levels += 1
-    n = len(values) + 1
-    divisor = float(window) if mean else 1.0
-    if halves:
-        divisor *= 2.0
-    size = 1
-    for level in range(levels):
-        odd = (window >> (levels - 1 - level)) & 1
-        larger = 2 * size + odd
-        before, room = scratch[(level + 1) % 2], scratch[level % 2, : n - larger]
-        last = level == levels - 1 and not halves
-        if level == 0 and last:
-            add_up(values, values, size, odd, divisor, out)
-        elif level == 0:
-            add_up(values, values, size, odd, 1.0, room)
-        elif last:
-            add_up(before, values, size, odd, divisor, out)
+    steps = levels + 1 if halves else levels
+    before, size, left = values, 1, n + window + (1 if halves else 0)
+    for step in range(steps):
+        odd, shift = 0, 1
+        if step < levels:
+            odd, shift = (window >> (levels - 1 - step)) & 1, size
+            size = 2 * size + odd
+        last = step == steps - 1
+        sums = out if last else scratch[2 + step % 2]
+        added, rest = before[shift:], values[2 * shift :] if odd else values
+        count = n if last else left - size
+        by = divisor if last else 1.0
+        if odd and by != 1.0:
+            for i in range(count):
+                sums[i] = (before[i] + added[i] + rest[i]) / by
+        elif odd:
+            for i in range(count):
+                sums[i] = before[i] + added[i] + rest[i]
+        elif by != 1.0:
+            for i in range(count):
+                sums[i] = (before[i] + added[i]) / by
         else:
-            add_up(before, values, size, odd, 1.0, room)
-        size = larger
-    if halves and levels:
-        add_up(scratch[(levels + 1) % 2], values, 1, 0, divisor, out)
-    elif levels == 0:
-        out[:] = values
+            for i in range(count):
+                sums[i] = before[i] + added[i]
+        before = sums
+    if steps == 0:
+        for i in range(n):
+            out[i] = values[i] / divisor
 
 
 @kernel
-def add_up(sums, values, size, odd, divisor, out):
-    """Put sums of `size` values together to sums of 2 size + odd, and divide them."""
-    n = len(out)
-    others, rest = sums[size : size + n], values[2 * size * odd : 2 * size * odd + n]
-    if odd and divisor != 1.0:
-        for i in range(n):
-            out[i] = (sums[i] + others[i] + rest[i]) / divisor
-    elif odd:
-        for i in range(n):
-            out[i] = sums[i] + others[i] + rest[i]
-    elif divisor != 1.0:
-        for i in range(n):
-            out[i] = (sums[i] + others[i]) / divisor
-    else:
-        for i in range(n):
-            out[i] = sums[i] + others[i]
+def extreme_windows(values, window, largest, scratch, out, n):
+    """Minima or maxima of the first n windows of `values`, by doubling. Rows 2 and 3 of the scratch are used.
 
-
-@kernel
-def extreme_windows(values, window, largest, scratch, out):
-    """Minima or maxima of all windows inside `values`, by doubling. Rows 0 and 1 of the scratch are used.
-
-    Here the two halves of a window may overlap.
+    Here the two halves of a window may overlap. NaN is handed on.
     """
-    n = len(values) + 1
-    size, level = 1, 0
-    if window == 1:
-        out[:] = values
+    before, size, into = values, 1, 2
     while size < window:
         larger = min(2 * size, window)
-        before, room = scratch[(level + 1) % 2], scratch[level % 2, : n - larger]
-        if level == 0 and larger == window:
-            keep_extremes(values, larger - size, largest, out)
-        elif level == 0:
-            keep_extremes(values, larger - size, largest, room)
-        elif larger == window:
-            keep_extremes(before, larger - size, largest, out)
+        found, others, count = out if larger == window else scratch[into], before[larger - size :], n + window - larger
+        if largest:
+            for i in range(count):
+                one, other = before[i], others[i]
+                found[i] = one if (one >= other) | (one != one) else other
         else:
-            keep_extremes(before, larger - size, largest, room)
-        size = larger
-        level += 1
+            for i in range(count):
+                one, other = before[i], others[i]
+                found[i] = one if (one <= other) | (one != one) else other
+        before, size, into = found, larger, 5 - into
+    if window == 1:
+        for i in range(n):
+            out[i] = values[i]
 
 
 @kernel
-def keep_extremes(values, shift, largest, out):
-    """The smaller or larger of each value and the one `shift` places on; NaN if one of them is."""
-    n = len(out)
-    others = values[shift : shift + n]
-    if largest:
-        for i in range(n):
-            one, other = values[i], others[i]
-            out[i] = one if (one >= other) | (one != one) else other
-    else:
-        for i in range(n):
-            one, other = values[i], others[i]
-            out[i] = one if (one <= other) | (one != one) else other
-
-
-@kernel
-def deviation_windows(values, window, scratch, out):
-    """Standard deviations of all windows inside `values`, by doubling. Rows 0 to 3 of the scratch are used.
+def deviation_windows(values, window, scratch, out, n):
+    """Standard deviations of the first n windows of `values`, by doubling.
 
     Of each window the mean is kept as it lies off the first value, and the sum of squares about it: digits
-    are lost to nothing but the spread of the window itself, and the deviation of equal values is 0.
+    are lost to nothing but the spread of the window itself, and the deviation of equal values is 0. Rows 2
+    and 3 of the scratch are for means, 4 and 5 for squares.
     """
     levels = 0
     while window >> (levels + 1):
         levels += 1
-    n = len(values) + 1
-    means, squares = scratch[1], scratch[3]
-    means[: n - 1] = 0.0
-    squares[: n - 1] = 0.0
-    size = 1
+    for i in range(n + window - 1):
+        scratch[3, i] = scratch[5, i] = values[i] - values[i]  # zero, or NaN
+    into, size = 2, 1
     for level in range(levels):
         odd = (window >> (levels - 1 - level)) & 1
-        larger = 2 * size + odd
-        into = level % 2
-        means, squares = scratch[1 - into], scratch[3 - into]
-        spread(values, means, squares, size, odd, scratch[into, : n - larger], scratch[2 + into, : n - larger])
-        means, squares = scratch[into], scratch[2 + into]
-        size = larger
-    for i in range(len(out)):
-        out[i] = np.sqrt(squares[i] / (window - 1.0))
-
-
-@kernel
-def spread(values, means, squares, size, odd, means_out, squares_out):
-    """Put the means and squares of windows of `size` values together to those of 2 size + odd."""
-    n = len(means_out)
-    next_values, next_means, next_squares = values[size : size + n], means[size : size + n], squares[size : size + n]
-    half = 0.5 * size
-    if not odd:
-        for i in range(n):
-            gap = (next_values[i] - values[i]) + (next_means[i] - means[i])
-            means_out[i] = means[i] + 0.5 * gap
-            squares_out[i] = (squares[i] + next_squares[i]) + gap * gap * half
-        return
-    rest = values[2 * size : 2 * size + n]
-    share = 1.0 / (2.0 * size + 1.0)
+        means, squares, next_values = scratch[5 - into], scratch[7 - into], values[size:]
+        next_means, next_squares, rest = means[size:], squares[size:], values[2 * size :] if odd else values
+        new_means, new_squares, half = scratch[into], scratch[2 + into], 0.5 * size
+        share, count = 1.0 / (2.0 * size + 1.0), n + window - 2 * size - odd
+        if odd:
+            for i in range(count):
+                gap = (next_values[i] - values[i]) + (next_means[i] - means[i])
+                mean = means[i] + 0.5 * gap
+                off = (rest[i] - values[i]) - mean
+                new_means[i] = mean + off * share
+                new_squares[i] = (squares[i] + next_squares[i]) + gap * gap * half + off * off * (2.0 * size * share)
+        else:
+            for i in range(count):
+                gap = (next_values[i] - values[i]) + (next_means[i] - means[i])
+                new_means[i] = means[i] + 0.5 * gap
+                new_squares[i] = (squares[i] + next_squares[i]) + gap * gap * half
+        into, size = 5 - into, 2 * size + odd
+    squares = scratch[7 - into]
     for i in range(n):
-        gap = (next_values[i] - values[i]) + (next_means[i] - means[i])
-        mean = means[i] + 0.5 * gap
-        off = (rest[i] - values[i]) - mean
-        means_out[i] = mean + off * share
-        squares_out[i] = (squares[i] + next_squares[i]) + gap * gap * half + off * off * (2.0 * size * share)
-
-
-@kernel
-def scan(values, window, ahead, halves, least, statistic, first, last, scratch, out):
-    """Any statistic of the windows that end at the places from `first` to `last`, by blocks."""
-    if first >= last:
-        return
-    if statistic == STD:
-        scan_deviations(values, window, ahead, least, first, last, scratch, out)
-    elif statistic in (MIN, MAX):
-        sign = 1.0 if statistic == MAX else -1.0
-        scan_extremes(values, window, ahead, least, sign, first, last, scratch, out)
-    else:
-        scan_sums(values, window, ahead, halves, least, statistic == MEAN, first, last, scratch, out)
+        out[i] = np.sqrt(squares[i] / (window - 1.0))
 
 
 @kernel

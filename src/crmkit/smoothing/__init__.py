@@ -10,6 +10,7 @@ from __future__ import annotations
 from crmkit.smoothing._cusum_chart import CUSUMChart
 from crmkit.smoothing._ema import EMASmoother
 from crmkit.smoothing._ewma_chart import EWMAChart
+from crmkit.smoothing._moving_average import MovingAverageSmoother
 from crmkit.smoothing._rate_charts import PChart, UChart
 
-__all__ = ["CUSUMChart", "EMASmoother", "EWMAChart", "PChart", "UChart"]
+__all__ = ["CUSUMChart", "EMASmoother", "EWMAChart", "MovingAverageSmoother", "PChart", "UChart"]

@@ -8,11 +8,13 @@ from crmkit.events import EventLog
 from crmkit.smoothing._cusum_chart import CUSUMChart
 from crmkit.smoothing._ema import EMASmoother
 from crmkit.smoothing._ewma_chart import EWMAChart
+from crmkit.smoothing._moving_average import MovingAverageSmoother
 
 
 def warm_up() -> None:
     """Compile the kernels for the types that the library passes."""
     _exponential()
+    _windows()
     _charts()
 
 
@@ -30,6 +32,11 @@ def _exponential() -> None:
             EMASmoother(alpha="auto").fit_transform(table)
         EMASmoother().update(values)
         EMASmoother().transform_groups(values.ravel(), row // 5)
+
+
+def _windows() -> None:
+    for statistic in ("mean", "median"):  # the kernels of the mean are those of the others, too
+        MovingAverageSmoother(3, statistic=statistic).fit_transform(np.ones((2, 5)))
 
 
 def _charts() -> None:
