@@ -113,6 +113,8 @@ def test_negative_demand_is_refused():
     model = CrostonForecaster().fit({"time": range(4), "value": [1, 2, 0, 3]})
     with pytest.raises(ParameterError, match="negative in 1 of 4 periods"):
         model.predict(X=sold)
+    with pytest.raises(ParameterError, match="of demand_classes is negative in 1 of 4 periods"):
+        demand_classes(sold)
 
 
 @pytest.mark.parametrize("parameters", [{"variant": "SBA"}, {"alpha": 0.0}, {"beta": 1.5}])

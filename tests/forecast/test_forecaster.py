@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from sklearn.base import clone
 
+from crmkit.events import EventLog
 from crmkit.exceptions import ParameterError
 from crmkit.forecast import (
     CrostonForecaster,
@@ -82,6 +83,22 @@ def test_every_kind_of_frame(make_frame, make_demand):
     expected = EMAForecaster().fit(frame).predict(2)
     assert np.asarray(said["forecast"]).tolist() == expected["forecast"].tolist()
     assert np.asarray(said["series"]).tolist() == expected["series"].tolist()
+
+
+def test_the_demand_of_a_log():
+    rng = np.random.default_rng(0)
+    bought = {
+        "customer": rng.integers(0, 40, 600),
+        "time": np.datetime64("2024-01-01") + rng.integers(0, 140, 600),
+        "sku": rng.choice(["tea", "cup", "pot"], 600),
+    }
+    log = EventLog.from_frame(bought, customer="customer", time="time", item="sku", observed_until="2024-05-20")
+    demand = log.demand("W", by="item", of="purchases")
+    said = SeasonalNaiveForecaster(steps=2, season=4).fit(demand).predict()
+    assert said["series"].tolist() == ["cup", "cup", "pot", "pot", "tea", "tea"]
+    assert said["time"].astype(str).tolist() == ["2024-05-20", "2024-05-27"] * 3
+    last = demand.groupby("series")["value"].apply(lambda sold: sold.tolist()[-4:-2]).sum()
+    assert said["forecast"].tolist() == last
 
 
 def test_months_in_a_zone():

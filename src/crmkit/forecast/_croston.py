@@ -136,12 +136,7 @@ class CrostonForecaster(FlatForecaster):
         """Nothing is to be learnt."""
 
     def _check(self, panel: Panel) -> None:
-        negative = int((panel.values < 0).sum())
-        if negative:
-            raise ParameterError(
-                f"value={self.value!r} of CrostonForecaster is negative in {negative:,} of {len(panel.values):,} "
-                "periods, and demand is not. Cut it at 0, or leave refunds out."
-            )
+        _refuse_negative(panel, type(self).__name__)
 
     def _levels(self, panel: Panel) -> NDArray[np.float64]:
         alpha = float(self.alpha)
@@ -172,7 +167,7 @@ def demand_classes(
     X : frame, or dict of arrays
         One row for each series and period.
     series, time, value, freq, gaps, stockouts
-        As in `NaiveForecaster`.
+        As in `NaiveForecaster`. No value may be negative.
 
     Returns
     -------
@@ -216,6 +211,7 @@ def demand_classes(
         stockouts=stockouts,
         owner="demand_classes",
     )
+    _refuse_negative(panel, "demand_classes")
     if panel.names[0] in _CLASSES:
         raise ParameterError(f"series={series!r} is the name of a column of demand_classes. Rename that of the frame.")
     n = len(panel)
@@ -229,3 +225,12 @@ def demand_classes(
     which = np.where(demands > 0, 2 * (adi >= _ADI) + (cv2 >= _CV2), 4)
     columns = {panel.names[0]: panel.ids, "adi": adi, "cv2": cv2, "demand_class": names[which]}
     return make_frame(columns, panel.backend)
+
+
+def _refuse_negative(panel: Panel, owner: str) -> None:
+    negative = int((panel.values < 0).sum())
+    if negative:
+        raise ParameterError(
+            f"value={panel.names[2]!r} of {owner} is negative in {negative:,} of {len(panel.values):,} periods, and "
+            "demand is not. Cut it at 0, or leave refunds out."
+        )
