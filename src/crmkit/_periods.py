@@ -180,10 +180,10 @@ def frequency(name: Any, owner: str) -> Frequency:
     if not isinstance(text, str):
         return _fixed(name, owner)
     text = text.strip()
-    text = text.removeprefix("1") if text[:1] == "1" and not text[1:2].isdigit() and text[1:2] != "." else text
-    text = _SPELLINGS.get(text.strip(), text.strip())
-    if text in _NAMED:
-        return _NAMED[text]
+    for spelling in (text, text.removeprefix("1").lstrip()):
+        known = _SPELLINGS.get(spelling, spelling)
+        if known in _NAMED:
+            return _NAMED[known]
     if _FIXED.fullmatch(text):
         return _fixed(text, owner)
     raise parameter_error("freq", name, _ALLOWED, owner, _hint(text))

@@ -244,6 +244,15 @@ def test_what_cannot_be_added_up_is_refused(kwargs, message):
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize(("freq", "by"), [("1ms", None), ("1s", "item")])
+def test_nearly_endless_zeros_are_refused(freq, by):
+    """Four weeks in milliseconds are too many periods, in seconds they are too many for nine items."""
+    frame = pd.DataFrame({"who": 1, "when": lines()["when"].iloc[0], "what": range(9), "n": 1, "paid": 1.0})
+    log = read(frame, observed_until="2024-02-01")
+    with pytest.raises(ParameterError, match=rf"freq='{freq}' makes [0-9,]+ rows or more of [0-9]+ events"):
+        log.demand(freq, by=by)
+
+
 def test_purchases_without_a_quantity_are_refused_and_refunds_without_one_are_not():
     frame = lines(n=[2, np.nan, 1, np.nan], paid=[4.0, 6.0, 5.0, -18.0])
     with pytest.raises(ParameterError, match="but 1 purchases have no quantity"):

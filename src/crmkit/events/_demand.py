@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from crmkit.events._log import EventLog
 
 _OWNER = "EventLog.demand"
+
+#: So many rows for each event, and some more, are asked for on purpose; a frame of more is a wrong unit of time.
+_MOST_ROWS, _FEW = 100, 10_000_000
 _NO_INTS = read_only(np.empty(0, dtype=np.int64))
 _NO_FLOATS = read_only(np.empty(0, dtype=np.float64))
 _NO_CODES = read_only(np.empty(0, dtype=np.int32))
@@ -44,6 +47,7 @@ def demand(log: EventLog, freq: Any, by: str | None, of: str) -> Any:
     if len(edges) > 1:
         find_first_periods(0, n_customers, *walk, pace, first)
         np.cumsum(len(edges) - 1 - first, out=cells[1:])
+        _refuse_too_many(int(cells[-1]), store, period)
         counts = np.zeros(cells[-1], dtype=np.int64)
         sums = np.zeros((3, cells[-1] if len(amounts) else 0))
 
@@ -68,7 +72,17 @@ def _edges(store: Store, period: Frequency, end: int) -> NDArray[np.int64]:
     if len(store.time) == 0:
         return read_only(np.zeros(1, dtype=np.int64))
     begins, ends = period.number([int(store.time.min()), end])
+    _refuse_too_many(int(ends - begins), store, period)
     return read_only(period.start(np.arange(begins, ends + 1)))
+
+
+def _refuse_too_many(n_rows: int, store: Store, period: Frequency) -> None:
+    n_events = len(store.time)
+    if n_rows > _MOST_ROWS * n_events + _FEW:
+        raise ParameterError(
+            f"freq={period.name!r} makes {n_rows:,} rows or more of {n_events:,} events, nearly all of them zeros. "
+            "Pass a longer period, or by=None."
+        )
 
 
 def _series(store: Store, by: str | None) -> tuple[NDArray[Any], NDArray[np.int32], NDArray[np.int32]]:

@@ -662,7 +662,8 @@ class EventLog:
         Raises
         ------
         ParameterError
-            There is no such period, or the log lacks the items, quantities or money asked for.
+            There is no such period, the log lacks the items, quantities or money asked for, or the period is
+            so short that there would be more than a hundred rows for each event (and ten million).
 
         Examples
         --------
