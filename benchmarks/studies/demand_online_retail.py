@@ -12,6 +12,7 @@ import time
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.linear_model import LinearRegression
@@ -21,6 +22,7 @@ from sklearn.svm import LinearSVR
 
 import crmkit.forecast as room
 from crmkit import EventLog
+from crmkit.metrics import estimate
 
 STEPS, ORIGINS = 4, 6
 
@@ -54,10 +56,10 @@ def forecasters():
     forest = RandomForestRegressor(50, min_samples_leaf=20, random_state=0)
     vectors = make_pipeline(StandardScaler(), LinearSVR(epsilon=0.1, random_state=0))
     year = {"time_features": [("year", 2)]}
-    named = {
+    return {
+        "seasonal naive": room.SeasonalNaiveForecaster(season=52),
         "naive": room.NaiveForecaster(),
         "mean of 4": room.MovingAverageForecaster(4),
-        "mean of 8": room.MovingAverageForecaster(8),
         "mean of 13": room.MovingAverageForecaster(13),
         "EMA, alpha learnt": room.EMAForecaster(alpha="auto"),
         "Croston": room.CrostonForecaster(),
@@ -72,13 +74,18 @@ def forecasters():
         "linear, lags of a year too": room.DemandForecaster(
             LinearRegression(), lags=[*range(1, 14), 52, 53], target_transform="difference"
         ),
-        "support vectors": room.DemandForecaster(vectors),
+        "support vectors": room.DemandForecaster(vectors, target_transform="difference"),
         "forest": room.DemandForecaster(forest, target_transform=None),
         "boosting": room.DemandForecaster(boosting),
         "boosting, Poisson": room.DemandForecaster(poisson, target_transform="scale"),
         "boosting, absolute error": room.DemandForecaster(absolute, target_transform="scale"),
     }
-    return named
+
+
+def gain(base, other):
+    """The mean over items of the difference in MASE, with a 95 % interval."""
+    found = estimate(np.mean, (base - other).dropna().to_numpy(), random_state=0)
+    return f"{float(found):+.3f} [{found.low:+.3f}, {found.high:+.3f}]"
 
 
 def main() -> None:
@@ -92,18 +99,20 @@ def main() -> None:
     zeros = (demand["value"] == 0).mean()
     print(f"{n:,} items, {demand['time'].nunique()} weeks, {zeros:.0%} of {len(demand):,} values are zero")
     print(room.demand_classes(demand)["demand_class"].value_counts().to_dict())
-    print(f"{'':28s} {'MASE':>6s} {'WAPE':>6s} {'bias':>6s} {'inside':>6s} {'seconds':>7s}  gain in MASE")
-    told = {"steps": STEPS, "n_origins": ORIGINS}
-    for name, model in {"seasonal naive": None, **forecasters()}.items():
+    print(f"{'':28s} {'MASE':>6s} {'WAPE':>6s} {'bias':>6s} {'inside':>6s} {'seconds':>7s}  gain in MASE over")
+    print(f"{'':66s}the seasonal naive         the mean of 8")
+    by_series = {}
+    for name, model in {"mean of 8": room.MovingAverageForecaster(8), **forecasters()}.items():
         began = time.process_time()
-        baseline = room.SeasonalNaiveForecaster(season=52)
-        found = room.rolling_origin({name: baseline if model is None else model}, demand, **told)
+        found = room.rolling_origin({name: model}, demand, steps=STEPS, n_origins=ORIGINS)
         took = time.process_time() - began
         row = found.scores.set_index("model").loc[name]
-        gain = found.gain(name)
+        table = found.by_series.set_index(["model", "series"])["mase"]
+        by_series[name] = table.loc[name]
+        over = [gain(table.loc["seasonal_naive"], by_series[name]), gain(by_series["mean of 8"], by_series[name])]
         print(
             f"{name:28s} {row['mase']:6.3f} {row['wape']:6.3f} {row['bias']:+6.2f} {row['coverage']:6.2f} {took:7.1f}  "
-            f"{gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]",
+            + "  ".join(over),
             flush=True,
         )
 

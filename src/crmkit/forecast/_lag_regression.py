@@ -95,16 +95,21 @@ class Recipe:
             table[row] = np.nan
             table[row, :last] = panel.exogenous[name][ahead:]
         usable = (position >= self.longest) & (left >= ahead) & ~np.isnan(coming)
-        known = self._known(table.T)
-        kept = np.flatnonzero(usable & known)
-        return table[:, kept].T, coming[kept], kept
+        kept = np.flatnonzero(usable & self._known(table))
+        for row in table:  # in place: of many series this is most of the memory
+            row[: len(kept)] = row[kept]
+        return table[:, : len(kept)].T, coming[kept], kept
 
     def _known(self, table: NDArray[Any]) -> NDArray[np.bool_]:
-        """Which rows say enough: everything, or anything of the series where the regressor takes missing features."""
-        if not self.takes_nan:
-            return ~np.isnan(table).any(axis=1)
-        own = table[:, : len(self.plan.lag_names)]
-        return ~np.isnan(own).all(axis=1) if own.shape[1] else np.ones(len(table), dtype=np.bool_)
+        """Which columns of a table, one for each row of the regression, say enough.
+
+        That is everything, or anything of the series where the regressor takes missing features.
+        """
+        rows = table[: len(self.plan.lag_names)] if self.takes_nan else table
+        if not len(rows):
+            return np.ones(table.shape[1], dtype=np.bool_)
+        known = [~np.isnan(row) for row in rows]
+        return np.logical_or.reduce(known) if self.takes_nan else np.logical_and.reduce(known)
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +139,7 @@ class LagRegression:
         base = target.back(np.zeros((len(history), max(target.reach, 1))), history.values, history.pointers)
         return (
             (history.lengths < self.recipe.longest)
-            | ~self.recipe._known(rows)
+            | ~self.recipe._known(rows.T)
             | np.isnan(base).any(axis=1)
             | np.isnan(stand_ins(history.values, history.pointers, 1))
         )
@@ -146,10 +151,12 @@ class LagRegression:
         recursion = recipe.plan.recursion(recipe.modelled(history), steps, threads=self.threads)
         said = np.empty((len(panel), steps))
         lost = np.zeros(len(panel), dtype=np.bool_)
+        # At past origins, where a column that was to be known in advance is not.
+        blind = np.isnan([future[name] for name in recipe.exogenous]).any(axis=(0, 2)) if future else lost
         for step in range(steps):
             own = recursion.rows(step if recipe.steps else 0)
             if not step:
-                short = self._is_short(history, own)
+                short = self._is_short(history, own) | blind
             # Whole blocks of rows, and none left out: how a regressor adds up a row, and so its last bit, may hang
             # on where the row stands among the others.
             rows = np.zeros((len(recipe.names), -(-len(panel) // _BLOCK) * _BLOCK), dtype=own.dtype).T

@@ -23,6 +23,9 @@ _ORIGINS, _PERIODS = 12, 26
 #: A simpler target is taken if its error is at most this much larger: in proportion, and by rounding.
 _TIE, _ROUNDING = 1.01, 1e-6
 
+#: Values of series that are looked at, at least; more do not make the choice better.
+_SAMPLE = 500_000
+
 #: Values that the histories of several origins may have together.
 _VALUES = 4_000_000
 
@@ -54,7 +57,7 @@ def choose_target(
     Parameters
     ----------
     panel : Panel
-        What there is to learn from; nothing else is looked at.
+        What there is to learn from; nothing else is looked at. Of very many series some are, evenly spread.
     steps, season : int
     exogenous : tuple of str
     fit : callable
@@ -70,6 +73,7 @@ def choose_target(
     scores : dict of str to ndarray, or None
         Columns target_transform, rmsse, mase, mae, wape, bias.
     """
+    panel = panel.take(np.arange(0, len(panel), max(1, len(panel.values) // _SAMPLE)))
     end, span = int(panel.last.max()) + 1, int(panel.lengths.max())
     periods = min(max(min(season, _PERIODS), 2 * steps), span // 3)
     if periods < steps:
