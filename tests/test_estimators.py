@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 
+from crmkit.forecast import CrostonForecaster, DemandForecaster, EMAForecaster, LagFeatures
 from crmkit.recommend import ItemCosineRecommender, PopularityRecommender
-from crmkit.testing import all_estimators, estimator_checks
+from crmkit.smoothing import CUSUMChart, EWMAChart, MovingAverageSmoother, PChart
+from crmkit.testing import all_estimators, check_snapshot_estimator, estimator_checks
 
 #: Checks that an estimator is known to fail, scikit-learn's and ours, each with its reason.
 EXPECTED_FAILURES: dict[str, dict[str, str]] = {}
@@ -112,6 +114,27 @@ if instances():
 @pytest.mark.parametrize("check", list(all_own_checks()))
 def test_own(check):
     check()
+
+
+_WINDOWS = [(statistic, 3) for statistic in ("mean", "sum", "std", "min", "max", "median")]
+
+#: Settings that take other ways through the code than the defaults.
+VARIANTS: list[Any] = [
+    CrostonForecaster(variant="tsb"),
+    CUSUMChart(sigma="moving_range", reset="alarm"),
+    DemandForecaster(lags=[1, 2], rolling=[("mean", 3)], ema=[0.3], steps=2, strategy="direct"),
+    EMAForecaster(alpha="auto"),
+    EWMAChart(limits="steady", reset="alarm"),
+    LagFeatures([2, 12], rolling=_WINDOWS, ema=[0.3], shift=2, time_features=["month", ("year", 2)], n_jobs=2),
+    MovingAverageSmoother(4, center=True, n_jobs=2),
+    MovingAverageSmoother(5, min_periods=1, statistic="median"),
+    PChart(limits="sigma"),
+]
+
+
+@pytest.mark.parametrize("estimator", VARIANTS, ids=lambda estimator: type(estimator).__name__)
+def test_other_settings(estimator):
+    check_snapshot_estimator(estimator)
 
 
 @pytest.mark.parametrize("name", [name for name, _ in all_estimators()])

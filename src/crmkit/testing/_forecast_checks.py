@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from crmkit.exceptions import ParameterError
+from crmkit.testing._checks import check_row_preserving
 from crmkit.testing._running import called, fitted_on, name_of, new_order, outputs, prepared, same_outputs, taken
 from crmkit.testing._sameness import assert_identical
 
@@ -40,28 +41,24 @@ def check_steps(estimator: Any, X: Any = None, y: Any = None) -> None:
     >>> check_steps(NaiveForecaster())
     """
     estimator, X, y = prepared(estimator, X, y)
-    fitted, name = fitted_on(estimator, X, y), name_of(estimator)
     if not _is_forecaster(estimator):
-        found = len(fitted.transform(X))
-        if found != len(X):
-            raise AssertionError(f"{name}.transform gives {found} rows for {len(X)} rows of X.")
+        check_row_preserving(estimator, X, y)
         return
-    series, time = estimator.series, estimator.time
-    last = X.groupby(series)[time].max()
+    fitted, name = fitted_on(estimator.set_params(steps=3), X, y), name_of(estimator)
+    last = X.groupby(estimator.series)[estimator.time].max()
     for steps in (1, 3):
-        forecasts = pd.DataFrame(fitted.predict(steps, X=X))
+        forecasts = fitted.predict(steps, X=X)
         wanted = np.repeat(last.index.to_numpy(), steps)
-        assert_identical(forecasts[series].to_numpy(), wanted, f"{name}.predict, its series,")
-        times = forecasts[time].to_numpy().reshape(-1, steps)
-        late = bool((times[:, 0] > last.to_numpy()).all()) and bool(
-            (np.diff(times) > np.zeros(1, dtype="m8[us]")).all()
-        )
-        if not late:
+        assert_identical(forecasts[estimator.series].to_numpy(), wanted, f"{name}.predict, its series,")
+        times = np.column_stack([last.to_numpy(), forecasts[estimator.time].to_numpy().reshape(-1, steps)])
+        if not bool((times[:, 1:] > times[:, :-1]).all()):
             raise AssertionError(f"{name}.predict gives times that do not ascend from the last one of each series.")
-    intervals = np.asarray(called(fitted.predict_interval, X)) if hasattr(fitted, "predict_interval") else None
-    n = len(last) * len(called(fitted.predict, X)) // len(last)
-    if intervals is not None and intervals.shape != (n, 2):
-        raise AssertionError(f"{name}.predict_interval has the shape {intervals.shape} instead of {(n, 2)}.")
+    if hasattr(fitted, "predict_interval"):
+        intervals = np.asarray(called(fitted.predict_interval, X))
+        if intervals.shape != (3 * len(last), 2):
+            raise AssertionError(
+                f"{name}.predict_interval has the shape {intervals.shape} instead of {(3 * len(last), 2)}."
+            )
 
 
 def check_neighbours(estimator: Any, X: Any = None, y: Any = None) -> None:
@@ -110,13 +107,15 @@ def check_later_values(estimator: Any, X: Any = None, y: Any = None) -> None:
     >>> from crmkit.testing import check_later_values
     >>> check_later_values(LagFeatures([1, 12]))
     """
-    estimator, X, y = prepared(estimator, X, y)
-    name, times = name_of(estimator), np.sort(X[estimator.time].unique())
-    for origin in (times[len(times) // 2], times[-4]):
+    estimator, X_whole, y = prepared(estimator, X, y)
+    name, times = name_of(estimator), np.sort(X_whole[estimator.time].unique())
+    for place in (len(times) // 2, len(times) - 4):
+        origin = times[place]
+        X = X_whole[(X_whole[estimator.time] <= times[place + 3]).to_numpy()]
         late = (X[estimator.time] >= origin).to_numpy()
         other = X.assign(**{estimator.value: _poisoned(X[estimator.value], late)})
         if _is_forecaster(estimator):
-            expected, found = (_at_origin(estimator, frame, origin) for frame in (X, other))
+            expected, found = (_at_origin(estimator, frame) for frame in (X, other))
         else:
             fitted = fitted_on(estimator, X, y)
             rows = np.flatnonzero((X[estimator.time] <= origin).to_numpy())
@@ -173,7 +172,7 @@ def check_history(estimator: Any, X: Any = None, y: Any = None) -> None:
     estimator, X, y = prepared(estimator, X, y)
     if not _is_forecaster(estimator):
         return
-    fitted, name = fitted_on(estimator, X, y), name_of(estimator)
+    fitted, name = fitted_on(estimator.set_params(steps=7), X, y), name_of(estimator)
     expected = {"predict": fitted.predict(3, X=X)}
     fitted.predict(7)
     outputs(fitted, X)
@@ -259,13 +258,12 @@ def _poisoned(values: Any, late: NDArray[np.bool_]) -> NDArray[np.float64]:
     return changed
 
 
-def _at_origin(estimator: Any, X: pd.DataFrame, origin: Any) -> dict[str, Any]:
-    """What is forecast at an origin, by a model that may have seen what lies before it alone."""
+def _at_origin(estimator: Any, X: pd.DataFrame) -> dict[str, Any]:
+    """What is forecast of the last four periods, by a model that may have seen what lies before them alone."""
     from crmkit.forecast import rolling_origin
 
-    ahead = int((np.sort(X[estimator.time].unique()) >= origin).sum())
     try:
-        said = rolling_origin(estimator, X, steps=ahead, n_origins=1, coverage=None).predictions
+        said = rolling_origin(estimator, X, steps=4, n_origins=1, coverage=None).predictions
     except ParameterError as error:
         if "'forecasters' parameter" in str(error):
             return {}
