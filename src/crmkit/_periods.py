@@ -220,9 +220,11 @@ def infer_frequency(times: ArrayLike, owner: str) -> Frequency:
     array = np.asarray(times)
     if array.dtype.kind in "iu":
         return _NAMED["I"]
-    moments = array.astype("M8[us]").astype(np.int64)
-    days = _distinct(moments // _DAY)
-    at_midnight = len(moments) == 0 or bool((moments % _DAY == 0).all())
+    moments = array.astype("M8[us]", copy=False).view(np.int64)
+    every_day = moments // _DAY
+    # A product is several times quicker than the rest of a division.
+    at_midnight = np.array_equal(every_day * _DAY, moments)
+    days = _distinct(every_day)
     if len(days) < 2 and (at_midnight or len(np.unique(moments)) < 2):
         raise _not_inferred(owner, "there are not two different times", "Name it, such as freq='W'.")
     if not at_midnight:
