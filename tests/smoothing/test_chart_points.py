@@ -7,6 +7,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from scipy.sparse import csr_array
 
 from crmkit import EventLog
 from crmkit.datasets import load_cdnow
@@ -107,6 +108,8 @@ def test_the_callers_data_are_not_changed():
         (DAYS, "numbers"),
         ([1.0, np.inf], "infinite; the first is at position 1"),
         (pd.Series(VALUES, index=DAYS[::-1]), r"not ascending. Pass X.sort_index\(\)"),
+        (pd.Series(VALUES, index=[*DAYS[:2], pd.NaT, DAYS[3]]), "1 of 4 times of X are missing"),
+        (csr_array(np.ones((3, 1))), r"pass X.toarray\(\)"),
         (pl.LazyFrame({"a": VALUES}), r"collect\(\)"),
     ],
     ids=lambda X: type(X).__name__,

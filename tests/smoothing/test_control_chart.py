@@ -196,7 +196,7 @@ def test_a_shift_is_a_finite_number(chart, shift):
 RUBBISH = {
     "alpha": [0, 1e-6, 1.1, -0.2, np.nan, "0.2", None],
     "k": [0, 1e-9, 1e300, -1, np.nan, np.inf, None],
-    "h": [0, 10**30, -1, np.nan, np.inf, "4"],
+    "h": [0, 101, 10**30, -1, np.nan, np.inf, "4"],
     "arl0": [1, 0, -3, 1e10, np.nan, np.inf, "370", None],
     "limit": [0, 10**30, -1, np.nan, np.inf, "3"],
     "limits": ["both", None, 3],

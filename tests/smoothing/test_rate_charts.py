@@ -167,6 +167,14 @@ def test_what_cannot_be_counts_is_refused(cls, row, words, method):
         getattr(chart, method)([[1, 10], row, [2, 20]])
 
 
+def test_points_beyond_the_reach_of_quantiles_are_refused():
+    for chart, X in ((PChart(target=0.1), [[10**15, 10**16]]), (UChart(target=10), [[10**12, 10**11]])):
+        with pytest.raises(ParameterError, match="quantiles of counts up to 1e\\+10 .* limits='sigma'"):
+            chart.fit([]).predict(X)
+        assert chart.set_params(limits="sigma").fit([]).predict(X).tolist() == [0]
+    assert UChart(target=1).fit([]).predict([[10**9 + 10**5, 10**9], [10**9 + 9 * 10**4, 10**9]]).tolist() == [1, 0]
+
+
 def test_rates_may_exceed_one_and_sizes_be_fractions():
     assert UChart(target=2.0).fit([]).predict([[25, 10], [45, 10.5]]).tolist() == [0, 1]
 

@@ -96,6 +96,11 @@ def _columns(X: Any, owner: str) -> tuple[dict[str, Any], tuple[pd.Index[Any] | 
             "day or week from its Snapshots or events, for example a share of customers lost, and pass these."
         )
     if isinstance(X, pd.Series | pd.DataFrame):
+        if isinstance(X.index, _TIMES) and X.index.hasnans:
+            raise ParameterError(
+                f"{owner} charts points in the order of time, and {int(np.sum(X.index.isna())):,} of {len(X):,} times "
+                "of X are missing. Leave these points out, for example X[X.index.notna()]."
+            )
         if isinstance(X.index, _TIMES) and not X.index.is_monotonic_increasing:
             raise ParameterError(
                 f"{owner} charts points in the order of time, and the index of X is not ascending. Pass X.sort_index()."
@@ -117,6 +122,8 @@ def _columns(X: Any, owner: str) -> tuple[dict[str, Any], tuple[pd.Index[Any] | 
         return {str(place): list(column) for place, column in enumerate(zip(*X, strict=True))}, (None, False)
     if isinstance(shape, tuple) and len(shape) == 2:
         array = X if np.ma.isMaskedArray(X) else np.asarray(X)
+        if array.ndim != 2:
+            raise ParameterError(f"{owner} charts dense points. Got a {type(X).__name__} instead: pass X.toarray().")
         return {str(place): array[:, place] for place in range(shape[1])}, (None, False)
     return {"X": X}, (None, False)
 

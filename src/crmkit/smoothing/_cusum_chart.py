@@ -37,7 +37,7 @@ class CUSUMChart(MeasurementChart):
         Average run length in control: points until the first false alarm. Above what ``h = 0`` gives,
         1.6 for the default `k`; at most 1e9.
     h : float, default=None
-        Decision interval in standard deviations, at most 1000. It is used as it is, instead of `arl0`.
+        Decision interval in standard deviations, at most 100. It is used as it is, instead of `arl0`.
     target : float, default=None
         Mean in control; None learns it in `fit`.
     sigma : float, "moving_range" or None, default=None
@@ -120,7 +120,7 @@ class CUSUMChart(MeasurementChart):
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012  scikit-learn's name and shape of the table
         "k": [Interval(Real, 0.01, 10, closed="both")],
         "arl0": [Interval(Real, 1, 1e9, closed="right")],
-        "h": [Interval(Real, 0, 1000, closed="right"), None],
+        "h": [Interval(Real, 0, 100, closed="right"), None],
         "target": [Interval(Real, None, None, closed="neither"), None],
         "sigma": [Interval(Real, 0, None, closed="neither"), StrOptions({"moving_range"}), None],
         "reset": [StrOptions({"never", "alarm"})],

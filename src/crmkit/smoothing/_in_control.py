@@ -108,6 +108,8 @@ def warn_if_few(found: InControl, run_length: RunLength, owner: str) -> None:
     if known and math.isinf(found.mean_points):
         return
     nominal = run_length(0.0, 1.0)
+    if math.isinf(nominal):
+        return
     # One sigma in ten is estimated that low; the target is then off by what it is on average.
     low = 1.0 if known else math.sqrt(chdtri(found.sigma_freedom, 0.9) / found.sigma_freedom)
     shift = math.sqrt(2.0 / (math.pi * found.mean_points))

@@ -23,6 +23,9 @@ from crmkit.smoothing._control_chart import ControlChart, Course
 
 Floats = NDArray[np.float64]
 
+#: Above this scipy's quantiles are missing, or are looked for without end.
+_MOST = 1e10
+
 
 class _RateChart(ControlChart):
     """Base of both: a rate between the limits of its own size."""
@@ -172,6 +175,11 @@ class _RateChart(ControlChart):
             sigma = self._sigma_of(sizes, rate)
             low = np.maximum(0.0, rate - self.limit_ * sigma)
             return low * sizes, np.minimum(self._highest, rate + self.limit_ * sigma) * sizes
+        if len(sizes) and (sizes if self._whole else sizes * rate).max() > _MOST:
+            raise ParameterError(
+                f"{type(self).__name__} knows the quantiles of counts up to {_MOST:.0e} in a point, and X has a larger "
+                "point. With limits='sigma' its limits are as good, and chance is no longer what moves it."
+            )
         tail = float(ndtr(-self.limit_))
         counts = self._counts_of(sizes, rate)
         low, high = np.maximum(0.0, counts.ppf(tail)), counts.isf(tail)
