@@ -264,10 +264,12 @@ class EMASmoother(SeriesSmoother):
 
         Parameters
         ----------
-        X, times
+        X : array or frame of shape (n_series, n_times), or Snapshots
             As in `transform`.
         steps : int
             Number of steps ahead, at least 1.
+        times : array-like of n_times dates, default=None
+            As in `transform`.
 
         Returns
         -------

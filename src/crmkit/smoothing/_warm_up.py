@@ -31,7 +31,8 @@ def _exponential() -> None:
         for table in (values, complete, np.asfortranarray(values), np.asfortranarray(complete)):
             EMASmoother(alpha="auto").fit_transform(table)
         EMASmoother().update(values)
-        EMASmoother().transform_groups(values.ravel(), row // 5)
+        for adjust in (False, True):
+            EMASmoother(adjust=adjust).transform_groups(values.ravel(), row // 5)
 
 
 def _windows() -> None:
