@@ -115,6 +115,20 @@ def test_pandas_on_long_series(window, statistic):
         np.testing.assert_allclose(got, getattr(rolled, statistic)().to_numpy().T, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("statistic", STATISTICS)
+@pytest.mark.parametrize("center", [False, True])
+def test_windows_of_any_length(center, statistic):
+    """A window far longer than the series is the series, and takes no longer."""
+    X = table(3, 50, gaps=0.1)
+    for window in (101, 1_001, 2**31 - 1):
+        got = smoothed(X, window, statistic=statistic, center=center, min_periods=2)
+        expected = [naive(row, 101, statistic, center, 2) for row in X]
+        np.testing.assert_allclose(got, expected, rtol=1e-13, atol=1e-13)
+    if statistic in {"mean", "sum"}:
+        got = smoothed(X, 2**31, statistic=statistic, center=center, min_periods=2)
+        np.testing.assert_allclose(got, expected, rtol=1e-13, atol=1e-13)
+
+
 def test_a_year_of_months():
     """The 2 x 12 average: thirteen months, January twice by half, divided by 12."""
     months = np.arange(24.0) ** 2

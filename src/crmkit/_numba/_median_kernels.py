@@ -16,6 +16,7 @@ import numpy as np
 from crmkit._numba._bits import last_bit
 from crmkit._numba._policy import kernel
 from crmkit._numba._wide_floats import first_bit
+from crmkit._numba._window_kernels import reach
 
 #: Windows that a network is run on at once.
 LANES = 64
@@ -59,7 +60,8 @@ def median_series(start, stop, values, pointers, window, ahead, least, network, 
     infinite = 0
     for series in range(start, stop):
         first, last = pointers[series], pointers[series + 1]
-        infinite += medians(values[first:last], window, ahead, least, network, room, out[first:last])
+        reached, reached_ahead = reach(last - first, window, ahead)
+        infinite += medians(values[first:last], reached, reached_ahead, least, network, room, out[first:last])
     return infinite
 
 

@@ -38,7 +38,7 @@ HUGE = 2.0**500
 
 
 @kernel
-def smooth_series(start, stop, values, pointers, window, ahead, halves, least, statistic, out):
+def smooth_series(start, stop, values, pointers, full_window, full_ahead, halves, least, statistic, out):
     """Smooth series ``values[pointers[s]:pointers[s + 1]]``, one after the other.
 
     Parameters
@@ -48,6 +48,8 @@ def smooth_series(start, stop, values, pointers, window, ahead, halves, least, s
     values : ndarray of float64
         Writable, although they are not written: so the loops work on them and on scratch alike, and are
         compiled once.
+    full_window, full_ahead : int
+        The window, and how far ahead of its result it ends.
     least : int
         Results of windows that hold fewer values, NaN aside, are NaN.
     statistic : int
@@ -59,13 +61,18 @@ def smooth_series(start, stop, values, pointers, window, ahead, halves, least, s
     int
         Number of values beyond `HUGE`.
     """
-    scratch = np.empty((SCRATCH_ROWS, max(CHUNK + LONGEST_DOUBLED, window) + 2))
-    span = window + 1 if halves else window
-    blocks = window > LONGEST_DOUBLED or (statistic == STD and least < window)
+    longest = 0
+    for series in range(start, stop):
+        longest = max(longest, pointers[series + 1] - pointers[series])
+    scratch = np.empty((SCRATCH_ROWS, max(CHUNK + LONGEST_DOUBLED, min(full_window, 2 * longest + 1)) + 2))
+    every = least >= full_window  # no value of a window may be missing
+    blocks = full_window > LONGEST_DOUBLED or (statistic == STD and not every)
     huge = 0
     for series in range(start, stop):
         row, smoothed = values[pointers[series] : pointers[series + 1]], out[pointers[series] : pointers[series + 1]]
         n = len(row)
+        window, ahead = reach(n, full_window, full_ahead)
+        span = window + 1 if halves else window
         for i in range(n):
             huge += np.abs(row[i]) > HUGE
         for t in range(min(max(-ahead, 0), n)):
@@ -79,7 +86,7 @@ def smooth_series(start, stop, values, pointers, window, ahead, halves, least, s
         edges = (first, min(left, last), max(right, left), last)
         for side in range(0, 4, 2):
             begin, end = edges[side], edges[side + 1]
-            if begin < end and least >= window and not blocks:
+            if begin < end and every and not blocks:
                 for t in range(begin - ahead, end - ahead):
                     smoothed[t] = np.nan  # they hold too few
             elif begin < end and statistic == STD:
@@ -94,6 +101,14 @@ def smooth_series(start, stop, values, pointers, window, ahead, halves, least, s
             piece = smoothed[begin - ahead : end - ahead]
             smooth_inside(row[begin - span + 1 : end], window, halves, least, statistic, scratch, piece)
     return huge
+
+
+@kernel
+def reach(n, window, ahead):
+    """The window without what it never reaches in a series of n values; none of a longer window is inside it."""
+    if ahead < 0:
+        return min(window, n + 1), ahead
+    return min(window - 1 - ahead, n) + min(ahead, n) + 1, min(ahead, n)
 
 
 @kernel
@@ -245,11 +260,13 @@ def scan_sums(values, window, ahead, halves, least, mean, first, last, scratch, 
     for block in range(begin - begin % window, last, window):
         # The block before this one, from its end: before[i] is the sum from its place i on.
         total, lost, count = 0.0, 0.0, 0.0
-        before[window], known[window] = 0.0, 0.0
-        for i in range(window - 1, -1, -1):
-            position = block - window + i
-            if 0 <= position < n and values[position] == values[position]:
-                value = np.float64(values[position])
+        start = block - window
+        filled = max(min(window, n - start), 0) if block else 0
+        for i in range(filled, window + 1):
+            before[i], known[i] = 0.0, 0.0
+        for i in range(filled - 1, -1, -1):
+            value = values[start + i]
+            if value == value:
                 grown = total + value
                 part = grown - total
                 lost += (total - (grown - part)) + (value - part)
@@ -258,8 +275,8 @@ def scan_sums(values, window, ahead, halves, least, mean, first, last, scratch, 
             before[i], known[i] = total + lost, count
         total, lost, count = 0.0, 0.0, 0.0
         for end in range(block, min(block + window, last)):
-            if end < n and values[end] == values[end]:
-                value = np.float64(values[end])
+            value = values[end] if end < n else np.nan
+            if value == value:
                 grown = total + value
                 part = grown - total
                 lost += (total - (grown - part)) + (value - part)
@@ -282,17 +299,21 @@ def scan_extremes(values, window, ahead, least, sign, first, last, scratch, out)
     before, known = scratch[0], scratch[1]
     for block in range(first - first % window, last, window):
         best, count = -np.inf, 0.0
-        before[window], known[window] = -np.inf, 0.0
-        for i in range(window - 1, -1, -1):
-            position = block - window + i
-            if 0 <= position < n and values[position] == values[position]:
-                best = max(best, sign * values[position])
+        start = block - window
+        filled = max(min(window, n - start), 0) if block else 0
+        for i in range(filled, window + 1):
+            before[i], known[i] = -np.inf, 0.0
+        for i in range(filled - 1, -1, -1):
+            value = values[start + i]
+            if value == value:
+                best = max(best, sign * value)
                 count += 1.0
             before[i], known[i] = best, count
         best, count = -np.inf, 0.0
         for end in range(block, min(block + window, last)):
-            if end < n and values[end] == values[end]:
-                best = max(best, sign * values[end])
+            value = values[end] if end < n else np.nan
+            if value == value:
+                best = max(best, sign * value)
                 count += 1.0
             if end >= first:
                 enough = count + known[end - block + 1] >= least
@@ -313,11 +334,13 @@ def scan_deviations(values, window, ahead, least, first, last, scratch, out):
     for block in range(first - first % window, last, window):
         pivot_before = 0.0
         mean, square, count = 0.0, 0.0, 0
-        means[window], squares[window], known[window] = 0.0, 0.0, 0.0
-        for i in range(window - 1, -1, -1):
-            position = block - window + i
-            if 0 <= position < n and values[position] == values[position]:
-                value = np.float64(values[position])
+        start = block - window
+        filled = max(min(window, n - start), 0) if block else 0
+        for i in range(filled, window + 1):
+            means[i], squares[i], known[i] = 0.0, 0.0, 0.0
+        for i in range(filled - 1, -1, -1):
+            value = values[start + i]
+            if value == value:
                 pivot_before = value if count == 0 else pivot_before
                 count += 1
                 off = value - pivot_before - mean
@@ -327,8 +350,8 @@ def scan_deviations(values, window, ahead, least, first, last, scratch, out):
         pivot = 0.0
         mean, square, count = 0.0, 0.0, 0
         for end in range(block, min(block + window, last)):
-            if end < n and values[end] == values[end]:
-                value = np.float64(values[end])
+            value = values[end] if end < n else np.nan
+            if value == value:
                 pivot = value if count == 0 else pivot
                 count += 1
                 off = value - pivot - mean
