@@ -177,8 +177,8 @@ class _RateChart(ControlChart):
             return low * sizes, np.minimum(self._highest, rate + self.limit_ * sigma) * sizes
         if len(sizes) and (sizes if self._whole else sizes * rate).max() > _MOST:
             raise ParameterError(
-                f"{type(self).__name__} knows the quantiles of counts up to {_MOST:.0e} in a point, and X has a larger "
-                "point. With limits='sigma' its limits are as good, and chance is no longer what moves it."
+                f"{type(self).__name__} knows the quantiles of counts up to {_MOST:.0e} in a point, and with a target "
+                f"of {rate:g} a point of X has more. Take limits='sigma': there they are as good."
             )
         tail = float(ndtr(-self.limit_))
         counts = self._counts_of(sizes, rate)
