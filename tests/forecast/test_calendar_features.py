@@ -144,6 +144,14 @@ def test_frames_of_any_library_in_any_order(make):
     assert [len(days) for days in read.dates.days.values()] == [2, 1]
 
 
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Shanghai", "America/New_York"])
+@pytest.mark.parametrize("make", [pd.DataFrame, lambda columns: pl.from_pandas(pd.DataFrame(columns))])
+def test_days_of_a_zone_are_the_days_on_its_clock(zone, make):
+    dates = pd.to_datetime(["2024-02-10T00:00", "2024-02-10T23:30"]).tz_localize(zone)
+    read = features([], make({"date": dates, "name": ["春节", "Eve"]}))
+    assert [days.astype("M8[D]").astype(str).tolist() for days in read.dates.days.values()] == [["2024-02-10"]] * 2
+
+
 def test_names_that_have_no_date_among_the_periods():
     dates = features([], {"date": ["2024-11-11", "2025-02-10"], "name": ["11.11", "春节"]}).dates
     for freq, low, high, absent in [

@@ -251,7 +251,9 @@ def _read_dates(calendar: Any, owner: str) -> NamedDates:
             raise ParameterError(f"calendar of {owner} has null in its column {when[0]!r}. Leave these rows out.")
         days = read[when[0]].to_numpy().astype(np.int64)
     else:
-        found = time_column(read[when[0]], "calendar", None)
+        # The days are those of the zone that the column has, be it UTC.
+        zone = getattr(read[when[0]].dtype, "time_zone", None)
+        found = time_column(read[when[0]], "calendar", zone)
         if found.missing is not None or found.unparseable is not None:
             raise ParameterError(f"calendar of {owner} has a {when[0]} that is null or no date. Correct these rows.")
         days = found.wall // _DAY
