@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self
@@ -20,10 +21,14 @@ from crmkit._validation import check_float, check_int
 from crmkit.exceptions import ParameterError
 from crmkit.forecast._forecaster_kernels import naive_scales
 from crmkit.forecast._panel import GAPS, Gaps, Panel, read_panel
+from crmkit.forecast._panel_series import stacked
 from crmkit.model_selection import ConformalIntervals
 
 #: Errors for each step that ``calibration="auto"`` aims at, and the fewest origins that they come from.
 _ERRORS, _ORIGINS = 100, 4
+
+#: Values of histories that are forecast from at once.
+AT_ONCE = 4_000_000
 
 #: Nothing reaches farther, so that sums of periods stay numbers.
 MOST_PERIODS = 2**31 - 1
@@ -354,19 +359,23 @@ class Forecaster(BaseEstimator, ABC):
             model = clone(self)._fit_panel(early)
         except ParameterError as error:
             return [], f"There are no errors at past origins, since the series were too short then: {error}"
-        errors = [model._errors_at(panel, end - steps - back, steps) for back in range(n_origins)]
-        pooled = np.concatenate(errors)
+        origins, chunk = [end - steps - back for back in range(n_origins)], max(1, AT_ONCE // len(panel.values))
+        chunks = [origins[k : k + chunk] for k in range(0, n_origins, chunk)]
+        pooled = np.concatenate([model._errors_at(panel, some, steps) for some in chunks])
         columns = [np.sort(column[~np.isnan(column)]) for column in pooled.T]
         none = np.empty(0)
         return [ConformalIntervals(none, [column], False, 1.0, -np.inf) for column in columns], few
 
-    def _errors_at(self, panel: Panel, origin: int, steps: int) -> NDArray[np.float64]:
-        """Errors of forecasts made at an origin, in units of each series that had not ended; shape (n, steps)."""
-        known = panel.until(origin)
-        if not len(known):
+    def _errors_at(self, panel: Panel, origins: Sequence[int], steps: int) -> NDArray[np.float64]:
+        """Errors of forecasts made at origins, in units of each series that had not ended; shape (n, steps)."""
+        seen = [(known, origin) for origin in origins if len(known := panel.until(origin))]
+        if not seen:
             return np.empty((0, steps))
-        actual, _ = panel.ahead(known.ids, origin, steps)
-        future = panel.exogenous_ahead(self._exogenous(), known.ids, origin, steps)
+        actual = np.concatenate([panel.ahead(known.ids, origin, steps)[0] for known, origin in seen])
+        names = self._exogenous()
+        parts = [panel.exogenous_ahead(names, known.ids, origin, steps) or {} for known, origin in seen]
+        future = {name: np.concatenate([part[name] for part in parts]) for name in names} or None
+        known = stacked([known for known, _ in seen])
         forecasts = self._predict_panel(known, steps, future)
         return (actual - forecasts) / self._units(known)[:, None]
 

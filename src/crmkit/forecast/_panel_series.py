@@ -164,6 +164,23 @@ class Panel:
         )
 
 
+def stacked(panels: Sequence[Panel]) -> Panel:
+    """Histories that end at several origins as one panel, so that a forecaster is asked once for all of them.
+
+    An id stands once for each history, and ids are sorted no more.
+    """
+    pointers = np.concatenate([[0], *(panel.lengths for panel in panels)]).cumsum()
+    return replace(
+        panels[0],
+        ids=np.concatenate([panel.ids for panel in panels]),
+        pointers=pointers.astype(np.int64),
+        first=np.concatenate([panel.first for panel in panels]),
+        values=np.concatenate([panel.values for panel in panels]),
+        exogenous={n: np.concatenate([panel.exogenous[n] for panel in panels]) for n in panels[0].exogenous},
+        rows=None,
+    )
+
+
 def times_of(freq: Frequency, numbers: NDArray[np.int64], zone: str | None) -> Any:
     """The beginnings of periods: datetime64[us], a DatetimeIndex where there is a zone, or whole numbers."""
     starts = freq.start(numbers)

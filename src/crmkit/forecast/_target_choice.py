@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +11,9 @@ from numpy.typing import NDArray
 from sklearn.utils.parallel import Parallel, delayed
 
 from crmkit.exceptions import CrmkitWarning, ParameterError
-from crmkit.forecast._forecaster import scales_over
+from crmkit.forecast._forecaster import AT_ONCE, scales_over
 from crmkit.forecast._lag_regression import LagRegression
-from crmkit.forecast._panel import Panel
+from crmkit.forecast._panel_series import Panel, stacked
 from crmkit.forecast._targets import TARGETS, Difference
 
 #: At most so many origins, over at most so many of the last periods and a third of all.
@@ -25,9 +24,6 @@ _TIE, _ROUNDING = 1.01, 1e-6
 
 #: Values of series that are looked at, at least; more do not make the choice better.
 _SAMPLE = 500_000
-
-#: Values that the histories of several origins may have together.
-_VALUES = 4_000_000
 
 BASELINE = "SeasonalNaive"
 
@@ -124,8 +120,8 @@ class _Judge:
         exogenous: tuple[str, ...],
     ) -> None:
         self.steps, self.season = steps, season
-        at_once = max(1, _VALUES // max(len(panel.values), 1))
-        self.histories = [_stacked(seen[k : k + at_once]) for k in range(0, len(seen), at_once)]
+        at_once = max(1, AT_ONCE // max(len(panel.values), 1))
+        self.histories = [stacked(seen[k : k + at_once]) for k in range(0, len(seen), at_once)]
         pairs = list(zip(seen, origins, strict=True))
         self.actual = np.concatenate([panel.ahead(known.ids, int(o), steps)[0] for known, o in pairs])
         ahead = [panel.exogenous_ahead(exogenous, known.ids, int(o), steps) or {} for known, o in pairs]
@@ -198,18 +194,3 @@ def _root_scale(panel: Panel) -> NDArray[np.float64]:
     sums = np.bincount(codes[known], weights=squares[known], minlength=len(panel))
     counts = np.bincount(codes[known], minlength=len(panel))
     return np.where(sums > 0, np.sqrt(sums / np.maximum(counts, 1)), np.nan)
-
-
-def _stacked(panels: list[Panel]) -> Panel:
-    """Histories that end at several origins as one panel, so that a regressor is asked once for all."""
-    pointers = np.concatenate([[0], *(panel.lengths for panel in panels)]).cumsum()
-    names = panels[0].exogenous
-    return replace(
-        panels[0],
-        ids=np.concatenate([panel.ids for panel in panels]),
-        pointers=pointers,
-        first=np.concatenate([panel.first for panel in panels]),
-        values=np.concatenate([panel.values for panel in panels]),
-        exogenous={name: np.concatenate([panel.exogenous[name] for panel in panels]) for name in names},
-        rows=None,
-    )
