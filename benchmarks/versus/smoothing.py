@@ -82,27 +82,20 @@ def exponential(X: np.ndarray, threads: int) -> dict[str, Callable[[], Any]]:
 
 def kernel(X: np.ndarray, threads: int) -> Callable[[], np.ndarray]:
     """Ours without what is around it, into memory that is there already."""
-    from crmkit._numba import _ema_kernels as kernels
     from crmkit._numba import read_only, run_in_ranges
-    from crmkit.smoothing._ema_table import TILE, State
+    from crmkit._numba._ema_kernels import complete_shares
+    from crmkit.smoothing import _ema_table as table
 
     by_columns = X.flags.f_contiguous
     lying = read_only(X.T if by_columns else X)
     out = np.zeros_like(lying)
-    fading = np.full(X.shape[1], 1 - ALPHA)
-    shares = kernels.complete_shares(fading, ALPHA, False)
-    rule = (fading, ALPHA, False, False, 1.0)
-
-    def smooth(start: int, stop: int, *state: np.ndarray) -> None:
-        if np.isnan(X[0]).any():
-            kernels.step_rows(start, stop, lying, *rule, *state, out, *TILE)
-        elif by_columns:
-            kernels.complete_columns(start, stop, lying, shares, out, state[0])
-        else:
-            kernels.complete_rows(start, stop, lying, shares, out)
+    rule = table.Rule(np.full(X.shape[1], 1 - ALPHA), ALPHA, False, False, 1)
+    shares = complete_shares(rule.fading, rule.new, rule.adjust)
+    smooth = table._smooth_columns if by_columns else table._smooth_rows
 
     def call() -> np.ndarray:
-        run_in_ranges(smooth, len(X), *State.of(len(X)), threads=threads, minimum=1)
+        state = table.State.of(len(X))
+        run_in_ranges(smooth, len(X), lying, rule, shares, state, out, threads=threads, minimum=1)
         return out.T if by_columns else out
 
     return call
