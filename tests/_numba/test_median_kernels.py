@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 
 import numpy as np
 import pytest
@@ -111,6 +112,16 @@ def test_series(window, ahead):
         np.testing.assert_array_equal(parts, compiled)
     values[:3] = [np.inf, -np.inf, np.nan]
     assert function(0, 4, values, pointers, window, ahead, 1, NO_NETWORK, compiled) == 2
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.floats(allow_nan=False, allow_infinity=False))
+def test_the_middle_of_two(low, high):
+    for between in both("between"):
+        with np.errstate(over="ignore"):
+            assert between(np.float64(low), np.float64(low)) == low
+            found = between(np.float64(low), np.float64(high))
+        assert min(low, high) <= found <= max(low, high)
+        assert found == pytest.approx(statistics.mean([low, high]), rel=1e-15, abs=5e-324)
 
 
 def test_stretches_meet():

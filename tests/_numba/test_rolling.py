@@ -107,6 +107,25 @@ def test_blocks_of_tables_end_anywhere():
         )
 
 
+@pytest.mark.parametrize("statistic", STATISTICS)
+@pytest.mark.parametrize("window", [1, 7, 90, 700, 60_000])
+def test_one_long_series_on_threads(window, statistic):
+    rng = np.random.default_rng(6)
+    values = rng.normal(size=(2, 400_000))
+    values[0, rng.integers(0, 400_000, 90)] = np.nan
+    for min_periods, ahead in ((None, 0), (max(window // 2, 1), window // 2)):
+        halves = statistic in {"mean", "sum"} and ahead > 0 and window % 2 == 0
+        rule = {"shift": -ahead, "halves": halves}
+        out = np.empty(values.size)
+        rolling(values.ravel(), np.arange(3) * 400_000, window, min_periods, statistic, out, **rule)
+        for threads in (1, 2, 3):
+            got, huge = rolling_table(values, window, min_periods, statistic, threads=threads, **rule)
+            np.testing.assert_array_equal(got.ravel(), out)
+            assert not huge
+    values[1, 399_999] = np.inf
+    assert rolling_table(values, window, None, statistic, threads=2)[1]
+
+
 @pytest.mark.parametrize("value", [np.inf, -np.inf, 1e200])
 @pytest.mark.parametrize("statistic", STATISTICS)
 def test_what_may_be_infinite_is_told(statistic, value):

@@ -138,7 +138,7 @@ def select_medians(values, window, network, lanes, out):
                     other[i] = max(a, b)
         one, other, piece = lanes[low], lanes[high], out[begin : begin + count]
         for i in range(count):
-            piece[i] = 0.5 * one[i] + 0.5 * other[i]
+            piece[i] = between(one[i], other[i])
 
 
 @kernel
@@ -173,8 +173,15 @@ def walk_medians(values, offset, window, ahead, least, first, last, room, out):
         middle, below = move(bits, middle, below, (count - 1) // 2)
         median = in_order[middle]
         if count % 2 == 0:
-            median = 0.5 * median + 0.5 * in_order[next_set(bits, middle + 1)]
+            median = between(median, in_order[next_set(bits, middle + 1)])
         out[end + offset - ahead] = median
+
+
+@kernel
+def between(low, high):
+    """The middle of two numbers, also where they are so large that their sum is infinite; of equal ones, theirs."""
+    total = low + high
+    return 0.5 * total if np.abs(total) < np.inf else 0.5 * low + 0.5 * high
 
 
 @kernel

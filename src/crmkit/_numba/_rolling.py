@@ -135,6 +135,10 @@ def rolling_table(
     rows = n_series if plain else max(1, min(n_series, _BLOCK_ROWS, _BLOCK // n_times))
     pointers = read_only(np.arange(rows + 1, dtype=np.int64) * n_times)
 
+    if plain and _WORTH_A_THREAD + 4 * window < n_times and shift <= 0:
+        parts = [_run_long(smooth, row, window, -shift, threads, done) for row, done in zip(values, out, strict=True)]
+        return out, any(parts)
+
     def run(start: int, stop: int) -> int:
         if plain:
             return smooth(start, stop, values.reshape(-1), pointers, out.reshape(-1))
@@ -150,6 +154,27 @@ def rolling_table(
 
     minimum = 1 + _WORTH_A_THREAD // n_times
     return out, sum(run_in_ranges(run, n_series, threads=threads, minimum=minimum)) > 0
+
+
+def _run_long(
+    smooth: Callable[..., int], row: NDArray[Any], window: int, ahead: int, threads: int | None, out: NDArray[Any]
+) -> bool:
+    """Smooth one long series in stretches, on threads: where they meet, a stretch reads what its windows hold.
+
+    Stretches begin at multiples of the window, as the blocks of the kernels do, so that no bit depends on them.
+    """
+    n_blocks = len(row) // window
+
+    def run(start: int, stop: int) -> int:
+        first, last = start * window, len(row) if stop == n_blocks else stop * window
+        left, right = max(first - window, 0), min(last + ahead, len(row))
+        done = np.empty(right - left)
+        huge = smooth(0, 1, row[left:right], read_only(np.array([0, right - left])), done)
+        out[first:last] = done[first - left : last - left]
+        return huge
+
+    minimum = 1 + _WORTH_A_THREAD // window
+    return sum(run_in_ranges(run, n_blocks, threads=threads, minimum=minimum)) > 0
 
 
 class _Rule(NamedTuple):
