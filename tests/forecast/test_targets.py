@@ -14,13 +14,18 @@ from crmkit.forecast._targets import TARGETS, levels, target
 MODELLED = [name for name in TARGETS if name is not None]
 
 
+def level_by_loops(known):
+    level = sum(known) / len(known) if known else 0.0
+    return level if level >= 2.3e-308 else 1.0
+
+
 def forward_by_loops(name, values, season):
     """One series, value by value."""
     if name is None:
         return list(values)
     if name == "scale":
         known = [abs(value) for value in values if not math.isnan(value)]
-        level = sum(known) / len(known) if known and sum(known) > 0 else 1.0
+        level = level_by_loops(known)
         return [value / level for value in values]
     if name.startswith("log"):
         values = [math.log1p(value) for value in values]
@@ -36,7 +41,7 @@ def back_by_loops(name, said, history, season):
         return list(said)
     if name == "scale":
         known = [abs(value) for value in history if not math.isnan(value)]
-        level = sum(known) / len(known) if known and sum(known) > 0 else 1.0
+        level = level_by_loops(known)
         return [value * level for value in said]
     path = [math.log1p(value) for value in history] if name.startswith("log") else list(history)
     if name != "log":
@@ -137,5 +142,5 @@ def test_values_are_not_changed_and_float32_stays():
 
 
 def test_level_of_a_series_without_demand_is_one():
-    values, pointers = panel([[0.0, 0.0], [], [math.nan], [2.0, math.nan, -4.0]])
-    np.testing.assert_array_equal(levels(values, pointers), [1, 1, 1, 3])
+    values, pointers = panel([[0.0, 0.0], [], [math.nan], [2.0, math.nan, -4.0], [0.0, 5e-324]])
+    np.testing.assert_array_equal(levels(values, pointers), [1, 1, 1, 3, 1])

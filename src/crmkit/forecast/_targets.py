@@ -167,10 +167,10 @@ def target(name: str | None, season: int) -> Target:
 def levels(values: Floats, pointers: Pointers) -> NDArray[np.float64]:
     """Mean size of the known values of each series, shape (n_series,); 1 where it is 0 or nothing is known."""
     known = ~np.isnan(values)
-    found = np.ones(len(pointers) - 1)
-    sums = _sums(np.where(known, np.abs(values), 0.0), pointers)
-    np.divide(sums, _sums(known, pointers), out=found, where=sums > 0)
-    return found
+    sums, counts = _sums(np.where(known, np.abs(values), 0.0), pointers), _sums(known, pointers)
+    found = sums / np.maximum(counts, 1.0)
+    # Nothing can be divided by what is smaller.
+    return np.where(found >= np.finfo(values.dtype).tiny, found, 1.0)
 
 
 def _sums(column: NDArray[Any], pointers: Pointers) -> NDArray[np.float64]:
