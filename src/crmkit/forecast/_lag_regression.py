@@ -29,7 +29,7 @@ _LARGEST = 1e18
 _BLOCK = 64
 
 #: Rows from which gradient boosting gains by threads; below, where cores are busy, they cost up to a hundredfold.
-_MANY_ROWS = 20_000
+_MANY_ROWS = 100_000
 
 Future = dict[str, NDArray[np.float64]] | None
 
