@@ -21,8 +21,10 @@ from crmkit._numba._window_kernels import reach
 #: Windows that a network is run on at once.
 LANES = 64
 
-#: Results for which one stretch is sorted, unless the window is long.
+#: Results for which one stretch is sorted: so many, and for long windows so many times their length, as the window
+#: before the first result is sorted with them.
 STRETCH = 1024
+LONGER = 4
 
 #: Stretches up to this length are sorted by insertion: counting digits takes some time for any length.
 FEW = 48
@@ -68,7 +70,7 @@ def median_series(start, stop, values, pointers, window, ahead, least, network, 
 @kernel
 def new_room(window, longest):
     """Room for one range: values, their keys and places while they are sorted, ranks, bits, counts, and lanes."""
-    length = min(max(STRETCH, 2 * window) + window, longest) + 1
+    length = min(max(STRETCH, LONGER * window) + window, longest) + 1
     return (
         np.empty(length),
         np.empty((2, length), np.int64),
@@ -89,7 +91,7 @@ def medians(values, window, ahead, least, network, room, out):
         infinite += np.abs(values[i]) == np.inf
     first, last = max(ahead, 0), max(n + ahead, 0)  # the places at which windows end, some of them past the series
     out[: min(max(-ahead, 0), n)] = np.nan
-    stretch = max(STRETCH, 2 * window)
+    stretch = max(STRETCH, LONGER * window)
     for begin in range(first, last, stretch):
         end = min(begin + stretch, last)
         left, right = max(begin - window + 1, 0), min(end, n)

@@ -168,9 +168,10 @@ def _run_long(
     def run(start: int, stop: int) -> int:
         first, last = start * window, len(row) if stop == n_blocks else stop * window
         left, right = max(first - window, 0), min(last + ahead, len(row))
-        done = np.empty(right - left)
+        done = out if right - left == len(row) else np.empty(right - left)
         huge = smooth(0, 1, row[left:right], read_only(np.array([0, right - left])), done)
-        out[first:last] = done[first - left : last - left]
+        if done is not out:
+            out[first:last] = done[first - left : last - left]
         return huge
 
     minimum = 1 + _WORTH_A_THREAD // window
