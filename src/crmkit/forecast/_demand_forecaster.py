@@ -113,15 +113,17 @@ class DemandForecaster(Forecaster):
     12 past origins, within the last third of the history, and forecasts `steps` periods from each. The
     squared error is measured in units of the series' mean squared change from one period to the next,
     its root averaged over series (RMSSE [1]_); the simplest that comes within 1 % of the best is taken.
-    Squared errors aim at the mean. By absolute errors, which aim at the median, demand that is zero in
-    most weeks would be forecast far too low: a choice by these cost a third of all units in the
-    weekly sales of a wholesaler. For the same reason look at ``bias`` where a logarithm is chosen, as the
-    mean of a logarithm is no logarithm of a mean.
+    Squared errors aim at the mean; by absolute ones, which aim at the median, demand that is zero in
+    most weeks would be forecast far too low. Even so look at ``bias``: the mean of a logarithm is not the
+    logarithm of a mean, and where large orders come now and then the forecasts of a logarithm add up to too
+    little. In weekly sales of a wholesaler's 500 best items the choice was "difference" at five origins of
+    six, and forecasts were 18 % too low; of 4,000 items mostly zero it was a logarithm, and they were 46 %
+    too low, where "difference" was 13 % too low and off by 5 % more units. Name it where totals matter.
 
     Trees cannot forecast what they never saw: with a trend, they need a difference or are wrong. That is no
     free cure. On the last two years of the AirPassengers series a random forest of raw lags had a mean
-    absolute error of 41, on log seasonal differences 66; linear regression on the same raw lags 35, on
-    differences 19 to 40; the seasonal naive 71.
+    absolute error of 41, on log seasonal differences 66; linear regression on the same raw lags 35; on
+    all lags to 13 it had from 13 to 40, by target; the seasonal naive 71.
 
     *Recursive or direct.* Recursive forecasts reach as far as one likes; errors feed on each other. Direct ones
     do not, but learn from fewer values at longer steps, and cost `steps` fits.
