@@ -108,5 +108,8 @@ share = np.where(np.arange(104) < 52 + 30, 0.05, 0.12)
 complaints = pd.DataFrame({"count": rng.binomial(n, share), "size": n}, index=weeks[-104:])
 shares = PChart(arl0=370).fit(complaints[:52])
 display = ControlChartDisplay.from_estimator(shares, complaints[52:], name="Share of answers with a complaint")
-shares.alarms(complaints[52:]).round({"size": 3})
 plt.show()
+
+# %%
+
+shares.alarms(complaints[52:]).round({"size": 3})
