@@ -25,7 +25,7 @@ from crmkit._numba._policy import kernel
 SUM, MEAN, STD, MIN, MAX = range(5)
 
 #: Doubling costs a loop more whenever the window doubles; from here on scans are as quick.
-LONGEST_DOUBLED = 512
+LONGEST_DOUBLED = 1024
 
 #: Results for which one set of loops is run: few enough for the first cache, enough to forget its start.
 CHUNK = 1024
