@@ -83,7 +83,7 @@ def exponential(X: np.ndarray, threads: int) -> dict[str, Callable[[], Any]]:
 def kernel(X: np.ndarray, threads: int) -> Callable[[], np.ndarray]:
     """Ours without what is around it, into memory that is there already."""
     from crmkit._numba import read_only, run_in_ranges
-    from crmkit._numba._ema_kernels import complete_shares
+    from crmkit.smoothing._ema_kernels import complete_shares
     from crmkit.smoothing import _ema_table as table
 
     by_columns = X.flags.f_contiguous

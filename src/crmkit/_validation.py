@@ -27,9 +27,13 @@ __all__ = [
     "check_string",
     "check_vector",
     "parameter_error",
+    "shown",
 ]
 
 Closed = Literal["both", "left", "right", "neither"]
+
+#: Longer lists are data.
+_MOST_SHOWN = 10
 
 
 def parameter_error(name: str, value: object, allowed: str, owner: str, hint: str = "") -> ParameterError:
@@ -40,7 +44,7 @@ def parameter_error(name: str, value: object, allowed: str, owner: str, hint: st
     name, owner : str
         The parameter, and the public function or class that it belongs to.
     value : object
-        What came. Long values are shortened.
+        What came. Long values are shortened, and of data only type and size are said.
     allowed : str
         What is allowed; it completes the words "must be".
     hint : str, default=''
@@ -56,10 +60,36 @@ def parameter_error(name: str, value: object, allowed: str, owner: str, hint: st
     >>> print(parameter_error("gap", -1, "a duration", "EventLog.snapshots", "Write '30D'."))
     The 'gap' parameter of EventLog.snapshots must be a duration. Got -1 instead. Write '30D'.
     """
-    shown = repr(value)
-    if len(shown) > 200:
-        shown = f"{shown[:200]}…"
-    return ParameterError(f"The {name!r} parameter of {owner} must be {allowed}. Got {shown} instead. {hint}".rstrip())
+    got = f"The {name!r} parameter of {owner} must be {allowed}. Got {shown(value)} instead."
+    return ParameterError(f"{got} {hint}".rstrip())
+
+
+def shown(value: object) -> str:
+    """Say what came, in an error: a value as it is written, data by their type and size alone.
+
+    Errors end in server logs, and data in the wrong place may hold ids of customers.
+
+    Examples
+    --------
+    >>> shown(0.5), shown(np.arange(12).reshape(3, 4)), shown(list(range(100)))
+    ('0.5', 'ndarray of shape (3, 4)', 'list of length 100')
+    """
+    kind = type(value).__name__
+    if hasattr(value, "shape") and not isinstance(value, np.generic):
+        return f"{kind} of shape {value.shape}"
+    if hasattr(value, "columns"):
+        return kind
+    if isinstance(value, list | tuple | dict | set) and (
+        len(value) > _MOST_SHOWN
+        or any(hasattr(part, "shape") and not isinstance(part, np.generic) for part in _parts(value))
+    ):
+        return f"{kind} of length {len(value)}"
+    text = repr(value)
+    return f"{text[:200]}…" if len(text) > 200 else text
+
+
+def _parts(value: Any) -> Any:
+    return value.values() if isinstance(value, dict) else value
 
 
 def check_option(name: str, value: Any, options: Collection[Any], owner: str, hint: str = "") -> Any:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crmkit import EMASmoother
 from crmkit.exceptions import ParameterError
 from crmkit.forecast import EMAForecaster, MovingAverageForecaster, NaiveForecaster, SeasonalNaiveForecaster
 
@@ -44,10 +45,12 @@ def moving_average(values, steps, window):
 
 
 def ema(values, steps, alpha):
-    level = None
+    level, faded = None, 1.0
     for value in values:
+        faded *= 1 - alpha
         if value is not None:
-            level = value if level is None else (1 - alpha) * level + alpha * value
+            level = value if level is None else (faded * level + alpha * value) / (faded + alpha)
+            faded = 1.0
     return [(math.nan, True) if level is None else (level, False)] * steps
 
 
@@ -150,6 +153,13 @@ def test_a_series_of_zeros_is_forecast_zero():
     frame = {"series": [1, 1, 2, 2], "time": [1, 2, 1, 2], "value": [3.0, 4.0, 0.0, 0.0]}
     for make, _ in CASES.values():
         assert make(2).fit(frame).predict()["forecast"].tolist()[1] == 0.0
+
+
+def test_a_gap_ages_the_level_as_in_the_smoother():
+    frame = {"time": range(4), "value": [10.0, None, None, 20.0]}
+    forecast = EMAForecaster(alpha=0.3).fit(frame).predict()["forecast"].item()
+    assert forecast == EMASmoother(alpha=0.3).fit_transform([[10.0, np.nan, np.nan, 20.0]])[0, -1]
+    assert forecast == pytest.approx((10 * 0.343 + 20 * 0.3) / 0.643, rel=1e-14)
 
 
 def test_the_mean_of_a_window_forgets_what_is_before_it():

@@ -338,6 +338,19 @@ def test_series_in_columns_are_refused():
             EMASmoother().fit(refused)
 
 
+def test_errors_say_what_to_do_and_no_data():
+    frame = pd.DataFrame({"customer_id": ["alice@example.org"], "d1": [1.0]})
+    with pytest.raises(ParameterError, match=r"holds text in the columns \['customer_id'\].*set_index") as caught:
+        EMASmoother().fit(frame)
+    assert "alice" not in str(caught.value)
+    for one in (np.arange(3.0), [1.0, 2.0], pd.Series([1.0, 2.0])):
+        with pytest.raises(ParameterError, match=r"pass \[x\]"):
+            EMASmoother().fit(one)
+    smoother = EMASmoother().fit([[1.0, 2.0]])
+    with pytest.raises(ParameterError, match=r"Got DataFrame of shape \(1, 2\) instead"):
+        smoother.forecast([[1.0, 2.0]], frame)
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
@@ -377,7 +390,7 @@ def test_wrong_times():
 
 
 def test_wrong_groups():
-    with pytest.raises(ParameterError, match="the series of each of the 2 values. Got 3"):
+    with pytest.raises(ParameterError, match="names of the series of the 2 values, in one dimension. Got .* instead"):
         EMASmoother().transform_groups([1, 2], ["a", "a", "b"])
     with pytest.raises(ParameterError, match="must hold numbers or text"):
         EMASmoother().transform_groups([1, 2], [["a"], ["b"]])

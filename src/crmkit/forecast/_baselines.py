@@ -300,8 +300,9 @@ class EMAForecaster(FlatForecaster):
     .. math:: \ell_t = \ell_{t-1} + \alpha\,(y_t - \ell_{t-1}), \qquad \ell_1 = y_1
 
     and the forecast is the level :math:`\ell` after the last period; that is
-    ``pandas.Series.ewm(alpha=alpha, adjust=False, ignore_na=True).mean()``. A missing value leaves the
-    level as it was. The unit of a series is its mean absolute change from one period to the next.
+    ``pandas.Series.ewm(alpha=alpha, adjust=False).mean()``, and the forecast of
+    `crmkit.smoothing.EMASmoother`. A missing value lets the level grow old: the next one weighs more. The
+    unit of a series is its mean absolute change from one period to the next.
 
     Examples
     --------

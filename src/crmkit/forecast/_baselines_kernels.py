@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from crmkit._numba import kernel
+from crmkit.forecast._lag_kernels import ema_step
 
 
 @kernel
@@ -51,21 +52,16 @@ def window_means(start, stop, pointers, values, window, out):
 def ema_levels(start, stop, pointers, values, alpha, units, levels, squares):
     """Level of simple exponential smoothing after the last value of each series.
 
-    It begins at the first known value, and a missing one leaves it as it was; NaN where none is known.
+    It begins at the first known value, and a missing one lets it only grow old; NaN where none is known.
     `squares` receives the sum of the squared errors one step ahead, in `units` of each series.
     """
     for series in range(start, stop):
-        level = np.nan
+        level, weight = np.nan, 0.0
         total = 0.0
         for position in range(pointers[series], pointers[series + 1]):
             value = np.float64(values[position])
-            if value != value:
-                continue
-            if level != level:
-                level = value
-                continue
-            error = value - level
-            total += (error / units[series]) ** 2
-            level += alpha * error
+            if value == value and level == level:
+                total += ((value - level) / units[series]) ** 2
+            level, weight = ema_step(level, weight, value, alpha)
         levels[series] = level
         squares[series] = total

@@ -210,7 +210,7 @@ def share_of(alpha):
 def ema_step(level, weight, value, alpha):
     """One step of an exponential average, unadjusted; a missing value only lets what was known grow old.
 
-    `weight` is 0 before the first value. The step is that of `crmkit._numba._ema_kernels`, to the bit.
+    `weight` is 0 before the first value. The step is that of `crmkit.smoothing._ema_kernels`, to the bit.
     """
     weight *= 1.0 - alpha
     if value != value:

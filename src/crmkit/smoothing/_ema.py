@@ -16,11 +16,11 @@ from crmkit._compat import Interval, StrOptions, output_container
 from crmkit._durations import to_microseconds
 from crmkit._frames import instants, make_frame, row_index
 from crmkit._numba import read_only, run_in_ranges
-from crmkit._numba._ema_kernels import forecast_errors, smooth_regular_series, smooth_series
 from crmkit._validation import check_float, check_int, parameter_error
 from crmkit.events import Snapshots
 from crmkit.exceptions import ParameterError
 from crmkit.smoothing._ema_events import Events
+from crmkit.smoothing._ema_kernels import average_regular_series, average_series, forecast_errors
 from crmkit.smoothing._ema_table import Rule, State, carry, smooth_table
 from crmkit.smoothing._smoother import SeriesSmoother, beyond, by_groups, refuse_infinite, refuse_other
 
@@ -394,9 +394,9 @@ class EMASmoother(SeriesSmoother):
             settings = (self.adjust, self.ignore_na, max(self.min_periods, 1))
             out = np.empty(len(vector), dtype=vector.dtype)
             if decay.unit or self.adjust:
-                work, how = smooth_series, (elapsed, decay.fading, decay.new, *settings)
+                work, how = average_series, (elapsed, decay.fading, decay.new, *settings)
             else:
-                work, how = smooth_regular_series, (decay.fading, decay.new, *settings[1:])
+                work, how = average_regular_series, (decay.fading, decay.new, *settings[1:])
             threads = self._threads(len(vector))
             run_in_ranges(work, len(pointers) - 1, given, pointers, *how, out, threads=threads, minimum=1)
             return out if scale == 1.0 else out * scale

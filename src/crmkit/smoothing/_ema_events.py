@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crmkit._numba import read_only, run_in_ranges
-from crmkit._numba._ema_kernels import last_means
 from crmkit.events import Snapshots
 from crmkit.exceptions import ColumnNotFoundError, ParameterError
+from crmkit.smoothing._ema_kernels import last_means
 
 #: What an event is to a log: roles say 1 for a purchase.
 _PURCHASE = 1

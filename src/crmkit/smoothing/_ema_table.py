@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crmkit._numba import read_only, run_in_ranges
-from crmkit._numba._ema_kernels import (
+from crmkit.smoothing._ema_kernels import (
     complete_columns,
     complete_rows,
     complete_shares,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,7 +15,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import validate_data
 
 from crmkit._numba import read_only, run_in_ranges
-from crmkit._validation import check_vector
+from crmkit._validation import check_vector, parameter_error
 from crmkit.events import EventLog, Snapshots
 from crmkit.exceptions import ParameterError
 from crmkit.smoothing._reading_kernels import count_beyond, count_runs, fill_runs
@@ -61,7 +61,13 @@ class SeriesSmoother(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 self.__dict__.pop("feature_names_in_", None)
             return X
         refuse_other(X, type(self).__name__)
-        return validate_data(self, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan")
+        try:
+            return validate_data(self, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan")
+        except ValueError as error:
+            if "could not convert string" not in str(error):
+                raise
+            # scikit-learn's sentence holds the text, which may be somebody's id.
+            raise ParameterError(f"X of {type(self).__name__} holds text{_text_columns(X)}.") from None
 
     def _is_plain(self, X: Any, *, reset: bool) -> bool:
         """Whether an array is as it should be: scikit-learn takes ten times as long to find out as smoothing a row."""
@@ -122,12 +128,9 @@ def beyond(values: NDArray[Any], limit: float) -> bool:
 
 def series_of(groups: Any, n: int, owner: str, threads: int) -> tuple[NDArray[np.int64] | None, NDArray[np.int64]]:
     """Where each series begins and ends, and the order that brings its rows together (None: as they stand)."""
+    if getattr(groups, "ndim", 1) != 1 or not hasattr(groups, "__len__") or len(groups) != n:
+        raise parameter_error("groups", groups, f"the names of the series of the {n:,} values, in one dimension", owner)
     ids = groups if isinstance(groups, np.ndarray) else pd.Series(groups).array
-    if len(ids) != n or getattr(ids, "ndim", 1) != 1:
-        raise ParameterError(
-            f"The 'groups' parameter of {owner} must name the series of each of the {n:,} values. Got {len(ids):,} of "
-            f"{getattr(ids, 'ndim', 1)} dimension(s)."
-        )
     if isinstance(ids, np.ndarray) and ids.dtype.kind in "iu":
         pointers = _sorted_runs(read_only(ids, np.int64), threads)
         if pointers is not None:
@@ -178,6 +181,11 @@ def refuse_other(X: Any, owner: str) -> None:
             f"{owner} takes a table with one series in each row here, not Snapshots or an EventLog. Got "
             f"{type(X).__name__}. {hint}".rstrip()
         )
+    first = X[0] if isinstance(X, list | tuple) and len(X) else None
+    if getattr(X, "ndim", 2) == 1 or isinstance(first, Real):
+        raise ParameterError(
+            f"{owner} takes a table with one series in each row. Of one series make one row: pass [x]."
+        )
     if hasattr(X, "collect"):
         raise ParameterError(f"{owner} takes a table in memory, not a {type(X).__name__}. Pass X.collect().")
     index = getattr(X, "index", None)
@@ -186,6 +194,14 @@ def refuse_other(X: Any, owner: str) -> None:
             f"{owner} takes one series in each row, and X has an index of times: its series are columns, it seems. "
             "Series are rows; pass X.T."
         )
+
+
+def _text_columns(X: Any) -> str:
+    """Which columns hold text, and what to do about it."""
+    if not isinstance(X, pd.DataFrame):
+        return ". Series are rows of numbers, with NaN where a value is missing"
+    names = [name for name in X.columns if not pd.api.types.is_numeric_dtype(X[name])]
+    return f" in the columns {names}. Series are rows of numbers: for a column of ids, pass X.set_index({names[0]!r})"
 
 
 def refuse_infinite(values: NDArray[Any], owner: str) -> None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from crmkit._numba._policy import kernel
+from crmkit._numba import kernel
 
 
 @kernel
@@ -204,7 +204,7 @@ def step_rows(start, stop, values, decay, new, adjust, ignore_na, min_periods, m
 
 
 @kernel
-def smooth_series(start, stop, values, pointers, elapsed, fading, new, adjust, ignore_na, min_periods, out):
+def average_series(start, stop, values, pointers, elapsed, fading, new, adjust, ignore_na, min_periods, out):
     """Average series ``values[pointers[s]:pointers[s + 1]]`` of any lengths, one after the other.
 
     `fading` is what is left of a weight after one unit of time; `elapsed`, of one element for each
@@ -232,8 +232,8 @@ def smooth_series(start, stop, values, pointers, elapsed, fading, new, adjust, i
 
 
 @kernel
-def smooth_regular_series(start, stop, values, pointers, fading, new, ignore_na, min_periods, out):
-    """Average series as `smooth_series` does, at regular times and not adjusted: only after a gap is divided."""
+def average_regular_series(start, stop, values, pointers, fading, new, ignore_na, min_periods, out):
+    """Average series as `average_series` does, at regular times and not adjusted: only after a gap is divided."""
     after_one = new / (fading + new) if fading >= new else -(fading / (fading + new))
     for series in range(start, stop):
         mean, weight, share, count = 0.0, 0.0, -0.0, 0
