@@ -19,6 +19,11 @@ from crmkit.forecast._panel import read_panel
 OWNER = "Reader"
 
 
+def as_frame(panel, columns):
+    """A row for each value."""
+    return panel.frame_of(panel.codes(), panel.numbers(), columns)
+
+
 def read(X, **parameters):
     return read_panel(X, owner=OWNER, **parameters)
 
@@ -71,7 +76,7 @@ def test_every_value_stands_in_its_series_and_period(rows, kind, gaps, library):
     assert np.array_equal(panel.values[rows_at], columns["value"], equal_nan=True)
     assert panel.ids[panel.codes()[rows_at]].tolist() == columns["series"]
     assert panel.numbers()[rows_at].tolist() == columns["time"]
-    assert type(panel.frame({})).__module__.split(".")[0] == library
+    assert type(as_frame(panel, {})).__module__.split(".")[0] == library
 
 
 @given(ROWS, st.integers(-6, 14), st.integers(1, 5))
@@ -81,7 +86,6 @@ def test_cuts_keep_what_they_say(rows, number, n):
     last = dict(zip(panel.ids.tolist(), panel.last.tolist(), strict=True))
     before = {key: value for key, value in everything.items() if key[1] < number}
     assert same(values_of(panel.before(number)), before)
-    assert same(values_of(panel.since(number)), {k: v for k, v in everything.items() if k[1] >= number})
     assert same(values_of(panel.tail(n)), {k: v for k, v in everything.items() if k[1] > last[k[0]] - n})
     reach = {k: v for k, v in before.items() if last[k[0]] >= number - 1}
     assert same(values_of(panel.until(number)), reach)
@@ -133,14 +137,14 @@ def test_a_frame_in_order_is_not_copied():
 def test_names_of_columns():
     frame = pd.DataFrame({"item": ["x", "x"], "week": pd.to_datetime(["2024-01-01", "2024-01-08"]), "sold": [1, 2]})
     panel = read(frame, series="item", time="week", value="sold")
-    assert panel.frame({"n": panel.values}).columns.tolist() == ["item", "week", "n"]
+    assert as_frame(panel, {"n": panel.values}).columns.tolist() == ["item", "week", "n"]
 
 
 @pytest.mark.parametrize("series", ["series", None])
 def test_a_frame_without_series_is_one(series):
     panel = read({"time": [3, 4], "value": [1.0, 2.0]}, series=series)
     assert panel.ids.tolist() == ["all"]
-    assert panel.frame({}).columns.tolist() == ["series", "time"]
+    assert as_frame(panel, {}).columns.tolist() == ["series", "time"]
 
 
 def test_a_column_that_is_named_must_be_there():
@@ -229,7 +233,7 @@ def test_hours_by_a_clock_that_is_moved():
     for zone in ("UTC", "Asia/Shanghai", "Asia/Kolkata"):
         panel = read(pd.DataFrame({"time": hours.tz_localize(None).tz_localize(zone), "value": [1.0, 2.0, 3.0]}))
         assert panel.frequency.name == "h"
-        assert panel.times().tolist() == hours.tz_localize(None).tz_localize(zone).tolist()
+        assert panel.times_of(panel.numbers()).tolist() == hours.tz_localize(None).tz_localize(zone).tolist()
 
 
 def test_no_ids_of_series_in_errors():
@@ -289,7 +293,7 @@ def test_one_time_needs_a_name_of_its_period():
 def test_a_time_stands_for_its_period():
     ends = pd.DataFrame({"time": pd.to_datetime(["2024-01-31", "2024-02-29"]), "value": [1.0, 2.0]})
     panel = read(ends, freq="ME")
-    assert panel.times().astype("M8[D]").astype(str).tolist() == ["2024-01-01", "2024-02-01"]
+    assert panel.times_of(panel.numbers()).astype("M8[D]").astype(str).tolist() == ["2024-01-01", "2024-02-01"]
 
 
 @pytest.mark.parametrize("zone", ["Europe/London", "Asia/Shanghai", "UTC"])
@@ -299,9 +303,9 @@ def test_times_keep_their_zone(zone):
     panel = read(pd.DataFrame({"time": days, "value": range(5)}))
     assert panel.frequency.name == "D"
     assert panel.zone == zone
-    assert panel.frame({})["time"].tolist() == days.tolist()
+    assert as_frame(panel, {})["time"].tolist() == days.tolist()
     polars = read(pl.DataFrame({"time": days.to_pydatetime().tolist(), "value": range(5)}))
-    assert polars.frame({})["time"].to_list() == days.to_pydatetime().tolist()
+    assert as_frame(polars, {})["time"].to_list() == days.to_pydatetime().tolist()
 
 
 def test_offsets_in_text_are_no_zone():

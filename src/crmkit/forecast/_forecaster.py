@@ -209,8 +209,9 @@ class Forecaster(BaseEstimator, ABC):
         Returns
         -------
         frame of n_series × steps rows
-            The columns of series and time by the names of `fit`, sorted by them; ``forecast``, NaN for
-            a series without any known value; and ``is_fallback``, whether the series was too short for
+            The columns of series and time by the names of `fit`, sorted by them, where a time is the
+            beginning of its period, whichever of its days X names; ``forecast``, NaN for a series without
+            any known value; and ``is_fallback``, whether the series was too short for
             the method, so that something simpler stands in.
 
         Raises

@@ -80,17 +80,9 @@ class Panel:
         """The period number of each value."""
         return np.arange(len(self.values)) + np.repeat(self.first - self.pointers[:-1], self.lengths)
 
-    def times(self) -> Any:
-        """The beginning of the period of each value, as the caller writes times."""
-        return self.times_of(self.numbers())
-
     def times_of(self, numbers: NDArray[np.int64]) -> Any:
         """The beginnings of some periods: datetime64[us], a DatetimeIndex in the caller's zone, or whole numbers."""
         return times_of(self.frequency, numbers, self.zone)
-
-    def frame(self, columns: Mapping[str, Any]) -> Any:
-        """A frame of the caller's kind with a row for each value: series, time and what is given."""
-        return self.frame_of(self.codes(), self.numbers(), columns)
 
     def frame_of(self, codes: NDArray[Any], numbers: NDArray[np.int64], columns: Mapping[str, Any]) -> Any:
         """A frame of the caller's kind with given series (positions in `ids`) and periods."""
@@ -106,10 +98,6 @@ class Panel:
         """The periods before one of those series that reach up to it."""
         stops = np.clip(number - self.first, 0, self.lengths)
         return self._cut(np.zeros(len(self), dtype=np.int64), np.where(self.last >= number - 1, stops, 0))
-
-    def since(self, number: int) -> Panel:
-        """The periods from one on; series that had ended are left out."""
-        return self._cut(np.clip(number - self.first, 0, self.lengths), self.lengths)
 
     def tail(self, n: int) -> Panel:
         """The last n periods of each series, or all where it is shorter."""

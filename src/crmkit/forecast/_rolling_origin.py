@@ -172,6 +172,8 @@ def rolling_origin(
         coverage = check_float("coverage", coverage, _OWNER, low=0, high=1, closed="neither")
     if season is not None:
         season = check_int("season", season, _OWNER, low=1)
+    n_jobs = n_jobs if n_jobs is None else check_int("n_jobs", n_jobs, _OWNER)
+    verbose = check_int("verbose", verbose, _OWNER, low=0)
     reading = _reading(named, columns)
     further = {name: None for model in named.values() for name in model._exogenous()}
     panel = read_panel(X, **reading, exogenous=tuple(further), owner=_OWNER)
@@ -234,13 +236,15 @@ def _reading(named: Mapping[str, Forecaster], given: Mapping[str, Any]) -> dict[
     for name, default in _COLUMNS.items():
         if name in found:
             continue
-        said = {getattr(model, name) for model in named.values()} - {default}
+        # By what they look like: a parameter that is no good may be of any type, and fit says so.
+        said = {repr(getattr(model, name)): getattr(model, name) for model in named.values()}
+        said.pop(repr(default), None)
         if len(said) > 1:
             raise ParameterError(
-                f"The forecasters say {name}={' and '.join(sorted(map(repr, said)))}. Pass {name}= to rolling_origin, "
+                f"The forecasters say {name}={' and '.join(sorted(said))}. Pass {name}= to rolling_origin, "
                 "which then holds for all."
             )
-        found[name] = said.pop() if said else default
+        found[name] = next(iter(said.values()), default)
     for name in ("series", "time"):
         if found[name] in _OUTPUT:
             raise ParameterError(
