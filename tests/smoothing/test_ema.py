@@ -567,6 +567,15 @@ def test_it_tunes_in_a_pipeline():
     assert search.best_score_ > 0.99
 
 
+def test_what_was_fitted_stays_when_parameters_change():
+    X = table(14)
+    smoother = EMASmoother(alpha=0.4).fit(X)
+    expected = smoother.transform(X)
+    assert_identical(smoother.set_params(alpha=7).transform(X), expected, "before the next fit")
+    with pytest.raises(ValueError, match="'alpha' parameter"):
+        smoother.fit(X)
+
+
 def test_predicting_changes_nothing():
     X = table(13)
     smoother = EMASmoother().fit(X)

@@ -193,7 +193,7 @@ class EMASmoother(SeriesSmoother):
         self._validate_params()
         auto = self.alpha == "auto"
         decay = self._decay(0.5 if auto else None)
-        for name in ("alpha_", "fitted_on_", "n_features_in_", "feature_names_in_", "_stream"):
+        for name in ("alpha_", "_fitted", "fitted_on_", "n_features_in_", "feature_names_in_", "_stream"):
             self.__dict__.pop(name, None)
         if isinstance(X, Snapshots):
             if len(X) == 0:
@@ -209,7 +209,9 @@ class EMASmoother(SeriesSmoother):
             if look or auto:
                 refuse_infinite(values, "EMASmoother.fit")
             learn_from = _in_one_vector(values) if auto else None
-        self.alpha_ = decay.alpha if learn_from is None else self._learnt(*learn_from)
+        # What `transform` takes, whatever the parameters are changed to afterwards.
+        self._fitted = decay if learn_from is None else self._decay(self._learnt(*learn_from))
+        self.alpha_ = self._fitted.alpha
         return self
 
     def fit_transform(self, X: Any, y: object = None, *, times: ArrayLike | None = None) -> Any:  # noqa: ARG002  likewise
@@ -245,7 +247,7 @@ class EMASmoother(SeriesSmoother):
             name of `column`: the mean as of each row, NaN for a customer without such events.
         """
         check_is_fitted(self)
-        decay = self._decay()
+        decay = self._fitted
         if isinstance(X, Snapshots) != hasattr(self, "fitted_on_"):
             fitted, got = ("Snapshots", type(X).__name__) if hasattr(self, "fitted_on_") else ("a table", "Snapshots")
             raise ParameterError(
