@@ -12,6 +12,8 @@ from sklearn.exceptions import NotFittedError
 from crmkit.exceptions import ParameterError
 from crmkit.plotting import ControlChartDisplay
 from crmkit.smoothing import CUSUMChart, EWMAChart, PChart, UChart
+from crmkit.smoothing._chart_points import read_series
+from crmkit.smoothing._control_chart import ControlChart, Course
 
 RNG = np.random.default_rng(0)
 VALUES = RNG.standard_normal(60) + np.repeat([0.0, 1.5, -2.5], 20)
@@ -101,6 +103,38 @@ def test_polars_points_and_no_points():
     display = ControlChartDisplay.from_estimator(chart, pl.Series(VALUES))
     np.testing.assert_array_equal(display.statistics["weighted average"], chart.decision_function(VALUES))
     assert ControlChartDisplay.from_estimator(chart, []).alarms_ == {}
+
+
+def test_a_chart_says_itself_what_is_drawn():
+    class Distance(ControlChart):
+        """A chart that the display has never seen."""
+
+        def _read(self, X):
+            return read_series(X, "Distance")
+
+        def _learn(self, points):
+            self.target_ = 0.0
+
+        def _follow(self, points):
+            distance = np.abs(points.columns[0])
+            edge = np.full(len(distance), 2.0)
+            signals = (distance > edge).astype(np.int64)
+            return Course(distance, 0 * edge, edge, signals, distance, {"distance": distance}, 0.0)
+
+        def _run_length(self, shift):
+            raise NotImplementedError
+
+    display = ControlChartDisplay.from_estimator(Distance().fit([]), [1.0, -3.0])
+    assert list(display.lines_) == ["distance", "lower", "upper", "target"]
+    assert display.alarms_[1].get_xdata().tolist() == [1]
+
+
+def test_points_are_read_once(monkeypatch):
+    chart = CUSUMChart(target=0, sigma=1).fit([])
+    reads = []
+    monkeypatch.setattr(chart, "_read", lambda X: reads.append(len(X)) or read_series(X, "CUSUMChart"))
+    ControlChartDisplay.from_estimator(chart, VALUES)
+    assert reads == [60]
 
 
 def test_it_draws_where_it_is_told():

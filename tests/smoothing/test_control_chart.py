@@ -41,6 +41,11 @@ def points(chart, n=60, seed=0, shift=1.0):
     return values
 
 
+def at_size(chart):
+    """Say what a chart of rates, fitted without points, needs to know for a run length."""
+    return {"size": 100} if isinstance(chart, PChart | UChart) else {}
+
+
 @pytest.fixture(params=CHARTS, ids=lambda chart: type(chart).__name__)
 def chart(request):
     return clone(request.param)
@@ -150,6 +155,41 @@ def test_pickles_and_copies(chart):
     for again in (pickle.loads(pickle.dumps(chart)), copy.deepcopy(chart)):
         pd.testing.assert_frame_equal(again.control_limits(X), expected)
         assert again.run_length(1.0) == chart.run_length(1.0)
+
+
+def changed(chart):
+    """Give every parameter another allowed value."""
+    other = {
+        "alpha": 0.9, "k": 2.0, "arl0": 20, "limit": 1.0, "h": 0.5, "target": 0.5, "sigma": 7.0, "min_points": 2,
+        "limits": {"exact": "steady", "steady": "exact", "sigma": "probability", "probability": "sigma"},
+        "reset": {"never": "alarm", "alarm": "never"},
+    }  # fmt: skip
+    now = chart.get_params()
+    return {name: new[now[name]] if isinstance(new := other[name], dict) else new for name in now}
+
+
+def test_parameters_changed_after_fit_wait_for_the_next(chart):
+    X = points(chart)
+    ask = [chart.fit([]).control_limits, chart.alarms, chart.predict, chart.decision_function]
+    expected, steps = [call(X) for call in ask], chart.run_length(0.5, **at_size(chart))
+    chart.set_params(**changed(chart))
+    for call, before in zip(ask, expected, strict=True):
+        np.testing.assert_array_equal(call(X), before)
+    assert chart.run_length(0.5, **at_size(chart)) == steps
+    assert not np.array_equal(chart.fit([]).predict(X), expected[2])
+
+
+def test_a_fit_that_fails_leaves_what_the_last_one_learnt():
+    chart = CUSUMChart(target=10, sigma=2).fit([])
+    expected = chart.control_limits([8.0, 30.0])
+    with pytest.raises(ParameterError, match="'arl0'"):
+        chart.set_params(target=3, reset="alarm", arl0=1.1).fit([])
+    pd.testing.assert_frame_equal(chart.control_limits([8.0, 30.0]), expected)
+    unfitted = CUSUMChart(target=10, sigma=2, arl0=1.1)
+    with pytest.raises(ParameterError, match="'arl0'"):
+        unfitted.fit([])
+    with pytest.raises(NotFittedError):
+        unfitted.predict([1.0])
 
 
 def test_read_only_input(chart):

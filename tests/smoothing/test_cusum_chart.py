@@ -27,6 +27,7 @@ def test_montgomerys_points_alarm_at_29():
     # K + C+ / N+ of the textbook, where N+ counts the points since the sum was zero.
     count = 29 - 1 - np.flatnonzero(sums["upward"].iloc[:29] == 0)[-1]
     assert alarms["size"].iloc[0] == pytest.approx(0.5 + sums["upward"].iloc[28] / count)
+    assert count == MONTGOMERY["points_since_zero"]
 
 
 def test_the_handbooks_sums():

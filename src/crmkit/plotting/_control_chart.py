@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.utils.validation import check_is_fitted
 
 from crmkit.exceptions import ParameterError
 from crmkit.plotting._fonts import fonts_for
-from crmkit.smoothing import CUSUMChart, EWMAChart, PChart, UChart
+from crmkit.smoothing._control_chart import ControlChart
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -113,29 +112,20 @@ class ControlChartDisplay:
         ControlChartDisplay
             Drawn.
         """
-        if not isinstance(chart, EWMAChart | CUSUMChart | PChart | UChart):
+        if not isinstance(chart, ControlChart):
             raise ParameterError(
                 "The 'chart' parameter of ControlChartDisplay must be an EWMAChart, CUSUMChart, PChart or UChart. Got "
                 f"{type(chart).__name__} instead."
             )
-        check_is_fitted(chart)
-        table = chart._read(X)
-        frame = chart.control_limits(X)
-        target, points = chart.target_, None
-        statistics = {"rate": frame["statistic"]}
-        if isinstance(chart, CUSUMChart):
-            sums = chart.sums(X)
-            statistics, target = {"upward sum": sums["upward"], "downward sum": -sums["downward"]}, 0.0
-        elif isinstance(chart, EWMAChart):
-            statistics, points = {"weighted average": frame["statistic"]}, table.columns[0]
+        points, course = chart._course(X)
         display = cls(
-            _places(table.index, len(frame)),
-            {label: np.asarray(values) for label, values in statistics.items()},
-            np.asarray(frame["lower"]),
-            np.asarray(frame["upper"]),
-            chart.predict(X),
-            float(target),
-            points=points,
+            _places(points.index, len(course.statistic)),
+            course.lines,
+            course.lower,
+            course.upper,
+            course.signals,
+            course.centre,
+            points=course.behind,
             name=type(chart).__name__ if name is None else name,
         )
         return display.plot(ax=ax)

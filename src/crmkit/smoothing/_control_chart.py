@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from crmkit._compat import Interval, StrOptions
 from crmkit._validation import check_float
 from crmkit.metrics import Estimate
 from crmkit.smoothing._chart_points import Points, read_series
@@ -22,16 +24,21 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Course:
-    """What a chart makes of some points.
+    """What a chart makes of some points, in the unit of its target.
 
     Attributes
     ----------
     statistic, lower, upper : ndarray of float64, shape (n,)
-        In units of X.
     signals : ndarray of int64, shape (n,)
         -1, 0 or 1.
     sizes : ndarray of float64, shape (n,)
-        Estimated shift at the points that signal, in units of X.
+        Estimated shift at the points that signal.
+    lines : dict of str to ndarray of float64, shape (n,)
+        What a picture draws between the limits, by the names of its legend.
+    centre : float
+        Where the lines stand in control.
+    behind : ndarray of float64, shape (n,), default=None
+        The points themselves, where a picture shows them behind the lines.
     """
 
     statistic: Floats
@@ -39,10 +46,22 @@ class Course:
     upper: Floats
     signals: NDArray[np.int64]
     sizes: Floats
+    lines: dict[str, Floats]
+    centre: float
+    behind: Floats | None = None
 
 
 class ControlChart(BaseEstimator):
-    """Base of the control charts; a chart reads, learns and draws up the course of its points."""
+    """Base of the control charts; a chart reads, learns and draws up the course of its points.
+
+    What `fit` was given holds until the next `fit`: `_follow` and `_run_length` read what `_learn` set, not
+    the parameters, which the caller may have changed since.
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012  scikit-learn's name and shape of the table
+        "arl0": [Interval(Real, 1, 1e9, closed="right")],
+        "min_points": [Interval(Integral, 2, None, closed="left")],
+    }
 
     @abstractmethod
     def _read(self, X: Any) -> Points:
@@ -78,7 +97,8 @@ class ControlChart(BaseEstimator):
         Raises
         ------
         ParameterError
-            If X holds fewer than `min_points` points or does not vary, where something is learnt from it.
+            If something is to be learnt, and X holds fewer than `min_points` points, or points that it
+            cannot be learnt from.
         """
         self._validate_params()
         self._learn(self._read(X))
@@ -111,7 +131,7 @@ class ControlChart(BaseEstimator):
         Returns
         -------
         ndarray of float64, shape (n,)
-            In units of X.
+            In the unit of `target_`.
         """
         return self._course(X)[1].statistic
 
@@ -126,8 +146,8 @@ class ControlChart(BaseEstimator):
         Returns
         -------
         frame of n rows
-            Columns lower, statistic and upper, in units of X. polars for polars, else pandas with the
-            index of X.
+            Columns lower, statistic and upper, in the unit of `target_`. polars for polars, else pandas
+            with the index of X.
         """
         points, course = self._course(X)
         return points.frame({"lower": course.lower, "statistic": course.statistic, "upper": course.upper})
@@ -144,8 +164,8 @@ class ControlChart(BaseEstimator):
         -------
         frame
             One row for each point that signals: time, its label in the pandas index of X or its position;
-            direction, -1 or 1; size, the estimated shift in units of X: the mean of the points since
-            the statistic was last on the other side of the target, or at it, less the target.
+            direction, -1 or 1; size, the estimated shift from the target in the unit of `target_`. The
+            notes of the class say which points it is estimated from.
         """
         points, course = self._course(X)
         rows = np.flatnonzero(course.signals)
@@ -186,11 +206,19 @@ class MeasurementChart(ControlChart):
 
     target: Any
     sigma: Any
+    reset: str
     min_points: int
+
+    _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012  scikit-learn's name and shape of the table
+        **ControlChart._parameter_constraints,
+        "target": [Interval(Real, None, None, closed="neither"), None],
+        "sigma": [Interval(Real, 0, None, closed="neither"), StrOptions({"moving_range"}), None],
+        "reset": [StrOptions({"never", "alarm"})],
+    }
 
     @abstractmethod
     def _solve(self) -> None:
-        """Set the limits in standard deviations."""
+        """Set the limits in standard deviations, and all else that charting needs beside target and sigma."""
 
     @abstractmethod
     def _run_length_of(self, shift: float, ratio: float) -> float:
@@ -224,10 +252,10 @@ class MeasurementChart(ControlChart):
     def _learn(self, points: Points) -> None:
         (values,), owner = points.columns, type(self).__name__
         found = learn(values, self.target, self.sigma, self.min_points, owner)
+        self._solve()
         self.target_, self.sigma_ = found.target, found.sigma
         self.n_points_, self.n_missing_ = found.n_points, found.n_missing
-        self._in_control = found
-        self._solve()
+        self._in_control, self._restarts = found, self.reset == "alarm"
         warn_if_few(found, self._run_length_of, owner)
         warn_if_dependent(values, owner)
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
-from typing import Any, Literal, NamedTuple
+from numbers import Real
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from crmkit._compat import Interval, StrOptions
+from crmkit._compat import Interval
 from crmkit._validation import parameter_error
 from crmkit.smoothing._chart_points import Points
 from crmkit.smoothing._control_chart import Course, MeasurementChart
 from crmkit.smoothing._control_chart_kernels import chart_cusum
 from crmkit.smoothing._run_lengths import cusum_interval, cusum_run_length, shortest_cusum
 
-Floats = NDArray[np.float64]
+_UPWARD, _DOWNWARD = "upward sum", "downward sum"
 
 
 class CUSUMChart(MeasurementChart):
@@ -87,6 +86,9 @@ class CUSUMChart(MeasurementChart):
     is too large on average, since the alarm chooses its moment: 1.26 for a shift of one standard
     deviation with the default `k`.
 
+    Since when: the shift is estimated to begin with the point after the sum was last zero, which `sums`
+    shows (with ``reset="alarm"``, after it was last zero or signalled). Of one alarm that is as rough.
+
     Do not chart series with a trend, a season or a memory: chart what a forecast leaves over. With a
     correlation of .3 between neighbours the chart of 370 alarms every 85 points, and with points of
     Student's t of 5 degrees of freedom every 249.
@@ -110,21 +112,23 @@ class CUSUMChart(MeasurementChart):
     0    15          1  2.57
     1    16          1  2.25
     2    17          1  2.33
-    >>> chart.sums(weeks).tail(3)
+
+    The upward sum was last zero at position 8, so the score has been higher since position 9, the tenth week,
+    as it seems:
+
+    >>> chart.sums(weeks)[7:12]
         downward  upward
-    15       0.0    11.0
-    16       0.0    10.0
-    17       0.0    12.0
+    7        2.0     0.0
+    8        1.0     0.0
+    9        0.0     1.0
+    10       0.0     2.0
+    11       0.0     5.0
     """
 
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012  scikit-learn's name and shape of the table
+        **MeasurementChart._parameter_constraints,
         "k": [Interval(Real, 0.01, 10, closed="both")],
-        "arl0": [Interval(Real, 1, 1e9, closed="right")],
         "h": [Interval(Real, 0, 100, closed="right"), None],
-        "target": [Interval(Real, None, None, closed="neither"), None],
-        "sigma": [Interval(Real, 0, None, closed="neither"), StrOptions({"moving_range"}), None],
-        "reset": [StrOptions({"never", "alarm"})],
-        "min_points": [Interval(Integral, 2, None, closed="left")],
     }
 
     def __init__(
@@ -160,42 +164,30 @@ class CUSUMChart(MeasurementChart):
             Columns downward and upward, not negative, in units of X. polars for polars, else pandas with
             the index of X.
         """
-        points, _ = self._course(X)
-        both = self._sum(points)
-        return points.frame({"downward": both.downward, "upward": both.upward})
+        points, course = self._course(X)
+        return points.frame({"downward": -course.lines[_DOWNWARD], "upward": course.lines[_UPWARD]})
 
     def _solve(self) -> None:
-        if self.h is not None:
-            self.h_ = float(self.h)
-            return
-        shortest = shortest_cusum(float(self.k))
-        if self.arl0 <= shortest * (1.0 + 1e-9):
-            raise parameter_error(
-                "arl0", self.arl0, f"above {shortest:.4g}, the run length of h=0 with k={self.k}", "CUSUMChart",
-                "Ask for a longer one, or lower k.",
-            )  # fmt: skip
-        self.h_ = float(cusum_interval(float(self.k), float(self.arl0)))
+        k, h = float(self.k), self.h
+        if h is None:
+            shortest = shortest_cusum(k)
+            if self.arl0 <= shortest * (1.0 + 1e-9):
+                raise parameter_error(
+                    "arl0", self.arl0, f"above {shortest:.4g}, the run length of h=0 with k={self.k}", "CUSUMChart",
+                    "Ask for a longer one, or lower k.",
+                )  # fmt: skip
+            h = cusum_interval(k, float(self.arl0))
+        self.h_, self._k = float(h), k
 
     def _run_length_of(self, shift: float, ratio: float) -> float:
-        return cusum_run_length(ratio * self.k, ratio * self.h_, shift)
+        return cusum_run_length(ratio * self._k, ratio * self.h_, shift)
 
-    def _sum(self, points: Points) -> _Sums:
+    def _follow(self, points: Points) -> Course:
         (values,) = points.columns
         upward, downward, sizes = (np.empty(len(values)) for _ in range(3))
         signals = np.empty(len(values), dtype=np.int64)
-        allowance, interval = self.k * self.sigma_, self.h_ * self.sigma_
-        chart_cusum(values - self.target_, allowance, interval, self.reset == "alarm", upward, downward, signals, sizes)
-        return _Sums(upward, downward, signals, sizes)
-
-    def _follow(self, points: Points) -> Course:
-        both = self._sum(points)
-        statistic = np.where(both.upward >= both.downward, both.upward, -both.downward)
-        interval = np.full(len(statistic), self.h_ * self.sigma_)
-        return Course(statistic, -interval, interval, both.signals, both.sizes)
-
-
-class _Sums(NamedTuple):
-    upward: Floats
-    downward: Floats
-    signals: NDArray[np.int64]
-    sizes: Floats
+        allowance, interval = self._k * self.sigma_, self.h_ * self.sigma_
+        chart_cusum(values - self.target_, allowance, interval, self._restarts, upward, downward, signals, sizes)
+        statistic = np.where(upward >= downward, upward, -downward)
+        limit = np.full(len(statistic), interval)
+        return Course(statistic, -limit, limit, signals, sizes, {_UPWARD: upward, _DOWNWARD: -downward}, 0.0)

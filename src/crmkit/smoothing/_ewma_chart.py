@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -60,7 +60,7 @@ class EWMAChart(MeasurementChart):
 
     See Also
     --------
-    CUSUMChart : About as quick, and estimates since when.
+    CUSUMChart : About as quick; its sums show since when.
     PChart, UChart : For shares and rates of events, whose spread depends on how many they are counted in.
     EMASmoother : The same recursion for many series at once, without limits.
 
@@ -117,14 +117,10 @@ class EWMAChart(MeasurementChart):
     """
 
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012  scikit-learn's name and shape of the table
+        **MeasurementChart._parameter_constraints,
         "alpha": [Interval(Real, 0.001, 1, closed="both")],
-        "arl0": [Interval(Real, 1, 1e9, closed="right")],
         "limit": [Interval(Real, 0, 20, closed="right"), None],
         "limits": [StrOptions({"exact", "steady"})],
-        "target": [Interval(Real, None, None, closed="neither"), None],
-        "sigma": [Interval(Real, 0, None, closed="neither"), StrOptions({"moving_range"}), None],
-        "reset": [StrOptions({"never", "alarm"})],
-        "min_points": [Interval(Integral, 2, None, closed="left")],
     }
 
     def __init__(
@@ -149,21 +145,19 @@ class EWMAChart(MeasurementChart):
         self.min_points = min_points
 
     def _solve(self) -> None:
-        exact = self.limits == "exact"
-        given = self.limit
-        self.limit_ = float(ewma_limit(float(self.alpha), float(self.arl0), exact=exact) if given is None else given)
+        alpha, exact, given = float(self.alpha), self.limits == "exact", self.limit
+        self.limit_ = float(ewma_limit(alpha, float(self.arl0), exact=exact) if given is None else given)
+        self._alpha, self._exact = alpha, exact
 
     def _run_length_of(self, shift: float, ratio: float) -> float:
-        return ewma_run_length(float(self.alpha), ratio * self.limit_, shift, exact=self.limits == "exact")
+        return ewma_run_length(self._alpha, ratio * self.limit_, shift, exact=self._exact)
 
     def _follow(self, points: Points) -> Course:
-        (values,) = points.columns
+        (values,), target = points.columns, self.target_
         statistic, widths, sizes = (np.empty(len(values)) for _ in range(3))
         signals = np.empty(len(values), dtype=np.int64)
-        width = self.limit_ * self.sigma_ * math.sqrt(self.alpha / (2.0 - self.alpha))
-        chart_ewma(
-            values - self.target_, float(self.alpha), width, self.limits == "exact", self.reset == "alarm", statistic,
-            widths, signals, sizes,
-        )  # fmt: skip
-        target = self.target_
-        return Course(target + statistic, target - widths, target + widths, signals, sizes)
+        width = self.limit_ * self.sigma_ * math.sqrt(self._alpha / (2.0 - self._alpha))
+        chart_ewma(values - target, self._alpha, width, self._exact, self._restarts, statistic, widths, signals, sizes)
+        statistic += target
+        lines = {"weighted average": statistic}
+        return Course(statistic, target - widths, target + widths, signals, sizes, lines, target, behind=values)

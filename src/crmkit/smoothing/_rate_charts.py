@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from abc import abstractmethod
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -31,10 +31,9 @@ class _RateChart(ControlChart):
     """Base of both: a rate between the limits of its own size."""
 
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012  scikit-learn's name and shape of the table
-        "arl0": [Interval(Real, 1, 1e9, closed="right")],
+        **ControlChart._parameter_constraints,
         "limit": [Interval(Real, 0, 20, closed="right"), None],
         "limits": [StrOptions({"probability", "sigma"})],
-        "min_points": [Interval(Integral, 2, None, closed="left")],
     }
 
     def __init__(
@@ -151,6 +150,7 @@ class _RateChart(ControlChart):
         self.n_points_, self.n_missing_ = n, len(observed) - n
         self.mean_size_ = float(sizes.mean()) if n else math.nan
         self.limit_ = float(-ndtri(0.5 / self.arl0) if self.limit is None else self.limit)
+        self._in_sigmas = self.limits == "sigma"
         variance = (sizes * self._sigma_of(sizes, rate)) ** 2
         squares = (counts - sizes * rate) ** 2 / variance
         self.dispersion_ = float(squares.sum() / (n - 1)) if n > 1 else math.nan
@@ -171,7 +171,7 @@ class _RateChart(ControlChart):
     def _limit_counts(self, sizes: Floats) -> tuple[Floats, Floats]:
         """Return the lowest and highest count of each size that do not signal; whole only for probabilities."""
         rate = self.target_
-        if self.limits == "sigma":
+        if self._in_sigmas:
             sigma = self._sigma_of(sizes, rate)
             low = np.maximum(0.0, rate - self.limit_ * sigma)
             return low * sizes, np.minimum(self._highest, rate + self.limit_ * sigma) * sizes
@@ -196,7 +196,8 @@ class _RateChart(ControlChart):
         lower[observed], upper[observed] = (low / distinct)[place], (high / distinct)[place]
         rates = counts / sizes
         signals = (rates > upper).astype(np.int64) - (rates < lower)
-        return Course(rates, lower, upper, signals, rates - self.target_)
+        target = self.target_
+        return Course(rates, lower, upper, signals, rates - target, {"rate": rates}, target)
 
 
 class PChart(_RateChart):
@@ -351,6 +352,7 @@ class UChart(_RateChart):
     -----
     As of `PChart`, with a Poisson count of mean :math:`u n` and the standard deviation
     :math:`\sqrt{u / n}` of its rate. Sizes need not be whole.
+    A `size` in `alarms` is the rate of the point less the target.
 
     Examples
     --------
