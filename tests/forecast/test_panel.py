@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+import narwhals
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -17,6 +18,8 @@ from crmkit.exceptions import ColumnNotFoundError, ParameterError
 from crmkit.forecast._panel import read_panel
 
 OWNER = "Reader"
+
+NARWHALS = tuple(int(part) for part in narwhals.__version__.split(".")[:2])
 
 
 def as_frame(panel, columns):
@@ -129,7 +132,8 @@ def test_a_frame_in_order_is_not_copied():
     frame = pd.DataFrame({"series": [1, 1, 1, 2, 2, 2], "time": [1, 2, 3] * 2, "value": values}, copy=False)
     panel = read(frame)
     assert panel.rows is None
-    assert np.shares_memory(panel.values, frame["value"].to_numpy())
+    if NARWHALS >= (2, 10):  # older ones copy when they cast a column to the type that it has
+        assert np.shares_memory(panel.values, frame["value"].to_numpy())
     with pytest.raises(ValueError, match="read-only"):
         panel.values[0] = 7
 
@@ -187,12 +191,12 @@ def test_gaps_are_noticed():
 
 
 def test_a_wrong_time_does_not_ask_for_all_memory():
-    frame = {"time": ["2024-01-01", "2024-01-02", "1024-01-01"], "value": [1.0, 2.0, 3.0]}
+    frame = {"time": ["2024-01-01", "2024-01-02", "1724-01-01"], "value": [1.0, 2.0, 3.0]}
     with pytest.raises(ParameterError, match="look for a wrong time"):
         read({"time": [0, 2**61], "value": [1.0, 2.0]}, gaps="zero")
     with pytest.raises(ParameterError, match="look for a wrong time"):
         read({"series": [1, 1], "time": [-(2**61), 2**61], "value": [1.0, 2.0]}, gaps="zero")
-    assert len(read(frame, gaps="missing").values) > 365 * 999
+    assert len(read(frame, gaps="missing").values) > 365 * 299
 
 
 @pytest.mark.parametrize(
@@ -304,7 +308,9 @@ def test_times_keep_their_zone(zone):
     assert panel.frequency.name == "D"
     assert panel.zone == zone
     assert as_frame(panel, {})["time"].tolist() == days.tolist()
-    polars = read(pl.DataFrame({"time": days.to_pydatetime().tolist(), "value": range(5)}))
+    # polars 1.3 makes UTC of Python's times with a zone.
+    times = pl.Series(days.tz_localize(None).to_pydatetime().tolist()).dt.replace_time_zone(zone)
+    polars = read(pl.DataFrame({"time": times, "value": range(5)}))
     assert as_frame(polars, {})["time"].to_list() == days.to_pydatetime().tolist()
 
 
