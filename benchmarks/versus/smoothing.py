@@ -83,8 +83,8 @@ def exponential(X: np.ndarray, threads: int) -> dict[str, Callable[[], Any]]:
 def kernel(X: np.ndarray, threads: int) -> Callable[[], np.ndarray]:
     """Ours without what is around it, into memory that is there already."""
     from crmkit._numba import read_only, run_in_ranges
-    from crmkit.smoothing._ema_kernels import complete_shares
     from crmkit.smoothing import _ema_table as table
+    from crmkit.smoothing._ema_kernels import complete_shares
 
     by_columns = X.flags.f_contiguous
     lying = read_only(X.T if by_columns else X)
@@ -126,7 +126,8 @@ def ema(size: Size, *, order: str = "C", missing: float = 0.0) -> None:
         Asked("crmkit, kernel, preallocated", "np.copyto, preallocated", 1.6, threads=1),
     )
     if missing:
-        asked = (Asked("crmkit, kernel, preallocated", "np.copyto, preallocated", 2.5),)
+        names = "crmkit, kernel, preallocated", "np.copyto, preallocated"
+        asked = (Asked(*names, 2.5), Asked(*names, 2.5, threads=1))
     elif order == "F":
         asked = ()  # nothing is asked for where columns lie together
     layout = "columns together" if order == "F" else "rows together"
