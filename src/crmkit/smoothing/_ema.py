@@ -395,12 +395,15 @@ class EMASmoother(SeriesSmoother):
             given = vector if scale == 1.0 else read_only(vector / scale)
             settings = (self.adjust, self.ignore_na, max(self.min_periods, 1))
             out = np.empty(len(vector), dtype=vector.dtype)
-            if decay.unit or self.adjust:
-                work, how = average_series, (elapsed, decay.fading, decay.new, *settings)
-            else:
-                work, how = average_regular_series, (decay.fading, decay.new, *settings[1:])
             threads = self._threads(len(vector))
-            run_in_ranges(work, len(pointers) - 1, given, pointers, *how, out, threads=threads, minimum=1)
+
+            def average(start: int, stop: int) -> None:
+                if decay.unit or self.adjust:
+                    average_series(start, stop, given, pointers, elapsed, decay.fading, decay.new, *settings, out)
+                else:
+                    average_regular_series(start, stop, given, pointers, decay.fading, decay.new, *settings[1:], out)
+
+            run_in_ranges(average, len(pointers) - 1, threads=threads, minimum=1)
             return out if scale == 1.0 else out * scale
 
         return by_groups(values, groups, owner, self._threads, smooth)

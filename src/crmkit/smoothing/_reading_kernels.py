@@ -15,20 +15,17 @@ def count_beyond(values, limit):
 
 
 @kernel
-def count_runs(ids):
-    """Count the positions at which another whole number begins than stood before, and those where a lower one does."""
+def find_runs(ids, first, starts):
+    """Find where another whole number begins than stood before, where the position of the first id is `first`.
+
+    As many positions as there is room for are written to `starts`. Returned are how many there are, and
+    how many of them begin a lower number. One pass: reading the ids takes longer than comparing them.
+    """
     n_runs, n_lower = 0, 0
     for position in range(1, len(ids)):
-        n_runs += ids[position] != ids[position - 1]
-        n_lower += ids[position] < ids[position - 1]
-    return n_runs, n_lower
-
-
-@kernel
-def fill_runs(ids, first, starts):
-    """Write down these positions, as many as were counted, where that of the first id is `first`."""
-    run = 0
-    for position in range(1, len(ids)):
         if ids[position] != ids[position - 1]:
-            starts[run] = first + position
-            run += 1
+            n_lower += ids[position] < ids[position - 1]
+            if n_runs < len(starts):
+                starts[n_runs] = first + position
+            n_runs += 1
+    return n_runs, n_lower

@@ -18,7 +18,7 @@ from crmkit._numba import read_only, run_in_ranges
 from crmkit._validation import check_vector, parameter_error
 from crmkit.events import EventLog, Snapshots
 from crmkit.exceptions import ParameterError
-from crmkit.smoothing._reading_kernels import count_beyond, count_runs, fill_runs
+from crmkit.smoothing._reading_kernels import count_beyond, find_runs
 
 #: So many values are worth a thread of their own (its start takes some .1 ms).
 VALUES_PER_THREAD = 200_000
@@ -156,21 +156,21 @@ def series_of(groups: Any, n: int, owner: str, threads: int) -> tuple[NDArray[np
 
 def _sorted_runs(ids: NDArray[np.int64], threads: int) -> NDArray[np.int64] | None:
     """Where each id begins and ends, if they are sorted."""
-    n = len(ids)
-    # Each part begins with the last id of the one before it.
-    parts = run_in_ranges(lambda start, stop: slice(max(start - 1, 0), stop), n, threads=threads)
-    counts = run_in_ranges(lambda first, _: count_runs(ids[parts[first]]), len(parts), threads=len(parts), minimum=1)
-    if any(n_lower for _, n_lower in counts):
+
+    def find(start: int, stop: int) -> NDArray[np.int64] | None:
+        # Each part begins with the last id of the one before it.
+        part, first = ids[max(start - 1, 0) : stop], max(start - 1, 0)
+        starts = np.empty(len(part) // 4 + 1, dtype=np.int64)
+        n_runs, n_lower = find_runs(part, first, starts)
+        if n_runs > len(starts):
+            starts = np.empty(n_runs, dtype=np.int64)
+            find_runs(part, first, starts)
+        return None if n_lower else starts[:n_runs]
+
+    starts = run_in_ranges(find, len(ids), threads=threads)
+    if any(part is None for part in starts):
         return None
-    edges = np.append(0, np.cumsum([n_runs for n_runs, _ in counts]))
-    pointers = np.empty(edges[-1] + min(n, 1) + 1, dtype=np.int64)
-    pointers[0], pointers[-1] = 0, n
-    inner = pointers[1 : 1 + edges[-1]]
-    run_in_ranges(
-        lambda part, _: fill_runs(ids[parts[part]], parts[part].start, inner[edges[part] : edges[part + 1]]),
-        len(parts), threads=len(parts), minimum=1,
-    )  # fmt: skip
-    return pointers
+    return np.concatenate([np.zeros(min(len(ids), 1), dtype=np.int64), *starts, [len(ids)]])
 
 
 def refuse_other(X: Any, owner: str) -> None:
