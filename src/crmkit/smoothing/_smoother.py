@@ -181,7 +181,7 @@ def refuse_other(X: Any, owner: str) -> None:
             f"{owner} takes a table with one series in each row here, not Snapshots or an EventLog. Got "
             f"{type(X).__name__}. {hint}".rstrip()
         )
-    first = X[0] if isinstance(X, list | tuple) and len(X) else None
+    first = next(iter(X), None) if isinstance(X, list | tuple) else None
     if getattr(X, "ndim", 2) == 1 or isinstance(first, Real):
         raise ParameterError(
             f"{owner} takes a table with one series in each row. Of one series make one row: pass [x]."
