@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
-from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.linear_model import LinearRegression, LogisticRegression, PoissonRegressor, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
@@ -33,11 +33,8 @@ def log1p(value):
 
 
 def modelled(values, name, season):
-    if name is None:
+    if name in (None, "scale"):
         return list(values)
-    if name == "scale":
-        level = level_of(values)
-        return [value / level for value in values]
     if name.startswith("log"):
         values = [log1p(value) for value in values]
     if name == "log":
@@ -48,12 +45,12 @@ def modelled(values, name, season):
 
 def level_of(values):
     known = [abs(value) for value in values if not math.isnan(value)]
-    return sum(known) / len(known) if sum(known) > 0 else 1.0
+    return sum(known) / len(known) if known else 0.0
 
 
 def undone(said, history, name, season):
     if name in (None, "scale"):
-        return [value * (level_of(history) if name else 1.0) for value in said]
+        return list(said)
     path = [log1p(value) for value in history] if name.startswith("log") else list(history)
     for value in said:
         if name == "log":
@@ -93,11 +90,14 @@ def by_loops(series, regressor, *, lags, windows, name, season, steps, direct, t
         for values in series:
             made = modelled(values, name, season)
             for at in range(longest, len(values) - ahead):
-                row = features(made, at, lags, windows)
+                row, outcome = features(made, at, lags, windows), made[at + ahead]
+                if name == "scale":
+                    level = level_of(values[:at])
+                    row, outcome = [x / level if level else math.nan for x in row], outcome / (level or math.nan)
                 missing = all(map(math.isnan, row)) if takes_nan else any(map(math.isnan, row))
-                if not missing and not math.isnan(made[at + ahead]):
+                if not missing and not math.isnan(outcome):
                     rows.append(row)
-                    outcomes.append(made[at + ahead])
+                    outcomes.append(outcome)
         models.append((clone(regressor).fit(np.array(rows), np.array(outcomes)), len(rows)))
     lowest = 0.0 if min(value for values in series for value in values if not math.isnan(value)) >= 0 else -math.inf
     return [one_by_loops(values, models, longest, lags, windows, name, season, steps, direct, takes_nan, lowest)
@@ -113,7 +113,9 @@ def one_by_loops(values, models, longest, lags, windows, name, season, steps, di
     if not short:
         for step in range(steps):
             row = first if direct else features(made, len(made), lags, windows)
-            said.append(float(models[step if direct else 0][0].predict(np.array([row]))[0]))
+            level = level_of(history) if name == "scale" else 1.0
+            asked = np.array([row]) / (level or 1.0)
+            said.append(float(models[step if direct else 0][0].predict(asked)[0]) * level)
             made.append(said[-1])
         ahead = undone(said, history, name, season)
         if not any(map(math.isnan, ahead)):
@@ -249,7 +251,7 @@ def test_targets_are_scored_beside_the_seasonal_naive(passengers):
     assert scores["target_transform"].tolist() == [
         "none",
         *["log", "difference", "seasonal_difference", "log_difference", "log_seasonal_difference"],
-        "SeasonalNaive",
+        "seasonal_naive",
     ]
     losses = scores["rmsse"].to_numpy()[:-1]
     assert model.target_transform_ == scores["target_transform"][int(losses.argmin())] == "log_seasonal_difference"
@@ -297,7 +299,7 @@ def test_nothing_is_compared_where_there_is_too_little():
 def test_logs_are_no_candidates_for_negative_values_nor_seasons_of_one_period():
     rng = np.random.default_rng(0)
     model = DemandForecaster(season=1).fit({"time": range(60), "value": rng.normal(size=60)})
-    assert model.transform_scores_["target_transform"].tolist() == ["none", "difference", "SeasonalNaive"]
+    assert model.transform_scores_["target_transform"].tolist() == ["none", "difference", "seasonal_naive"]
 
 
 # ------------------------------------------------------------------------------------------ promises
@@ -483,15 +485,69 @@ def test_a_name_without_a_day_is_warned_of():
         DemandForecaster(calendar=dates, lags=[1], target_transform=None, calibration=0).fit(frame)
 
 
+class Sees(RegressorMixin, BaseEstimator):
+    """Keeps what it was given to learn from."""
+
+    def fit(self, X, y):
+        self.X_, self.y_ = X.copy(), y.copy()
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), 7.0)
+
+
+@pytest.mark.parametrize("strategy", ["recursive", "direct"])
+@pytest.mark.parametrize("name", TARGETS)
+def test_what_is_learnt_from_knows_nothing_of_later_values(name, strategy):
+    values = some_series(lengths=(40,))[0]
+    told = {"lags": [1, 3], "rolling": [("mean", 2)], "ema": [0.5], "season": 4, "steps": 2, "strategy": strategy}
+    model = DemandForecaster(Sees(), target_transform=name, calibration=0, **told)
+    seen = clone(model).fit(frame_of([values])).regressors_
+    changed = clone(model).fit(frame_of([[*values[:-1], 1e4]])).regressors_
+    for ahead, (one, other) in enumerate(zip(seen, changed, strict=True)):
+        np.testing.assert_array_equal(one.X_, other.X_)
+        np.testing.assert_array_equal(one.y_[:-1], other.y_[:-1])
+        assert one.y_[-1] != other.y_[-1], ahead
+
+
+def test_levels_of_short_series_teach_nothing_false():
+    """With the level of the whole series in each row, what comes would be what is left of it: n less the lags."""
+    rng = np.random.default_rng(0)
+    values = rng.poisson(rng.gamma(4, 10, size=300)[:, None], size=(300, 7)).astype(float)
+    frame = frame_of(values[:, :6].tolist())
+    off = {}
+    for name in (None, "scale"):
+        model = DemandForecaster(lags=[1, 2, 3, 4, 5], target_transform=name, calibration=0).fit(frame)
+        off[name] = np.abs(model.predict()["forecast"] - values[:, 6]).mean()
+    assert off["scale"] < 1.1 * off[None]
+
+
+def test_warnings_of_others_are_heard_as_before():
+    frame = frame_of(some_series(lengths=(60, 60)))
+    for _ in range(4):
+        DemandForecaster(season=4, n_jobs=2).fit(frame)
+    assert not [rule for rule in warnings.filters if rule[2] is CrmkitWarning]
+
+
+@pytest.mark.parametrize("regressor", [PoissonRegressor(), HistGradientBoostingRegressor(loss="poisson", max_iter=3)])
+def test_targets_that_the_regressor_refuses_are_no_candidates(regressor):
+    model = DemandForecaster(regressor, lags=[1, 2], season=4).fit(frame_of(some_series()))
+    names = model.transform_scores_["target_transform"].tolist()
+    assert names == ["none", "scale", "log", "seasonal_naive"]
+
+
+def test_columns_known_in_advance_may_be_booleans():
+    frame = frame_of(some_series(lengths=(30,)), promotion=np.arange(30) % 3 == 0)
+    told = {"lags": [1], "exogenous": ["promotion"], "target_transform": None}
+    future = pd.DataFrame({"series": ["s000"], "time": [30], "promotion": [True]})
+    said = DemandForecaster(**told).fit(frame).predict(future=future)
+    numbers = DemandForecaster(**told).fit(frame.astype({"promotion": float}))
+    pd.testing.assert_frame_equal(said, numbers.predict(future=future.astype({"promotion": float})))
+    with pytest.raises(ParameterError, match="future of DemandForecaster.predict has 1 of 2 rows"):
+        numbers.predict(future=pd.concat([future, future]))
+
+
 def test_features_are_those_of_lag_features():
-    class Sees(RegressorMixin, BaseEstimator):
-        def fit(self, X, y):
-            self.X_, self.y_ = X.copy(), y.copy()
-            return self
-
-        def predict(self, X):
-            return np.full(len(X), 7.0)
-
     frame = frame_of(some_series(missing=0.05)).assign(price=np.arange(97.0))
     told = {"lags": [1, 4], "rolling": [("std", 3)], "ema": [0.4], "time_features": ["season"], "season": 4}
     model = DemandForecaster(Sees(), target_transform=None, exogenous=["price"], **told).fit(frame)
@@ -556,6 +612,7 @@ def test_forecasts_that_run_away_are_caught():
     with pytest.warns(CrmkitWarning, match="1 of 2 series grow beyond all bounds"):
         said = model.predict()
     assert said["forecast"].tolist() == [0.0] * 400 + [2.5] * 400
+    assert said["is_fallback"].tolist() == [False] * 400 + [True] * 400
 
 
 # ------------------------------------------------------------------------------------------ refusals
@@ -580,6 +637,7 @@ def test_forecasts_that_run_away_are_caught():
         ({"lags": [90], "target_transform": None}, "nothing to learn from"),
         ({"target_transform": "log", "value": "loss"}, "takes the logarithm"),
         ({"exogenous": ["cost"]}, "cost"),
+        ({"exogenous": ["value"]}, "value"),
     ],
 )
 def test_what_cannot_be_is_refused(told, match):

@@ -9,24 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmkit.forecast._targets import TARGETS, levels, target
+from crmkit.forecast._targets import TARGETS, levels, levels_before, target
 
 MODELLED = [name for name in TARGETS if name is not None]
 
 
-def level_by_loops(known):
+def level_by_loops(values):
+    known = [abs(value) for value in values if not math.isnan(value)]
     level = sum(known) / len(known) if known else 0.0
-    return level if level >= 2.3e-308 else 1.0
+    return level if level >= 2.3e-308 else 0.0
 
 
 def forward_by_loops(name, values, season):
     """One series, value by value."""
-    if name is None:
+    if name in (None, "scale"):
         return list(values)
-    if name == "scale":
-        known = [abs(value) for value in values if not math.isnan(value)]
-        level = level_by_loops(known)
-        return [value / level for value in values]
     if name.startswith("log"):
         values = [math.log1p(value) for value in values]
     if name == "log":
@@ -37,12 +34,8 @@ def forward_by_loops(name, values, season):
 
 def back_by_loops(name, said, history, season):
     """Forecasts of one series, step by step; what is missing is looked for a lag earlier, again and again."""
-    if name is None:
+    if name in (None, "scale"):
         return list(said)
-    if name == "scale":
-        known = [abs(value) for value in history if not math.isnan(value)]
-        level = level_by_loops(known)
-        return [value * level for value in said]
     path = [math.log1p(value) for value in history] if name.startswith("log") else list(history)
     if name != "log":
         lag = season if "seasonal" in name else 1
@@ -98,8 +91,6 @@ def test_what_was_made_of_the_values_leads_back_to_them(name, values, season, st
     history, pointers = values[:-steps], np.array([0, len(values) - steps])
     modelled = target(name, season)
     said = modelled.forward(values, np.array([0, len(values)]))[-steps:]
-    if name == "scale":  # its unit is the level of the history, not of what comes
-        said = values[-steps:] / levels(history, pointers)
     found = modelled.back(said[None, :], history, pointers)
     np.testing.assert_allclose(found[0], values[-steps:], rtol=1e-9, atol=1e-8)
 
@@ -141,6 +132,15 @@ def test_values_are_not_changed_and_float32_stays():
         assert target(name, 2).back(np.zeros((1, 2)), values, pointers).dtype == np.float64
 
 
-def test_level_of_a_series_without_demand_is_one():
+@given(series=panels)
+def test_levels_are_the_loop_over_what_is_before(series):
+    values, pointers = panel(series)
+    np.testing.assert_allclose(levels(values, pointers), [level_by_loops(values) for values in series], rtol=1e-12)
+    wanted = [level_by_loops(values[:at]) for values in series for at in range(len(values))]
+    np.testing.assert_allclose(levels_before(values, pointers), wanted, rtol=1e-12)
+
+
+def test_level_of_a_series_without_demand_is_zero():
     values, pointers = panel([[0.0, 0.0], [], [math.nan], [2.0, math.nan, -4.0], [0.0, 5e-324]])
-    np.testing.assert_array_equal(levels(values, pointers), [1, 1, 1, 3, 1])
+    np.testing.assert_array_equal(levels(values, pointers), [0, 0, 0, 3, 0])
+    np.testing.assert_array_equal(levels_before(values, pointers), [0, 0, 0, 0, 2, 2, 0, 0])

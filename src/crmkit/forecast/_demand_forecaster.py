@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from numbers import Integral
 from typing import Any, ClassVar, Literal, Self
@@ -14,10 +15,10 @@ from sklearn.linear_model import LinearRegression
 from crmkit._compat import HasMethods, StrOptions
 from crmkit._frames import make_frame
 from crmkit._validation import parameter_error
-from crmkit.exceptions import ParameterError
+from crmkit.exceptions import CrmkitWarning, ParameterError
 from crmkit.forecast._forecaster import Forecaster
 from crmkit.forecast._lag_plan import LagPlan, read_lag_plan
-from crmkit.forecast._lag_regression import LagRegression, Recipe, learn, takes_missing
+from crmkit.forecast._lag_regression import STAND_IN, Fallbacks, LagRegression, Recipe, learn, takes_missing
 from crmkit.forecast._panel import Gaps, Panel
 from crmkit.forecast._target_choice import choose_target
 from crmkit.forecast._targets import TARGETS, target
@@ -59,9 +60,9 @@ class DemandForecaster(Forecaster):
         "recursive": one regressor for the next period, and forecasts are taken for values to go on.
         "direct": for each of `steps` a regressor of its own, from what is known now.
     target_transform : str or None, default="auto"
-        What the regressor is asked for. None: the values. "scale": in units of the mean size of the series.
-        "log": log(1 + value). "difference": the change from the period before. "seasonal_difference":
-        from the season before. "log_difference", "log_seasonal_difference": these of log(1 + value). Lags
+        What the regressor is asked for. None: the values. "scale": in units of the mean size of what the
+        series had before. "log": log(1 + value). "difference": the change from the period before.
+        "seasonal_difference": from the season before. "log_difference", "log_seasonal_difference": these of log(1 + value). Lags
         and windows are made of the same. "auto": what forecast best from past origins, see Notes.
     season : int, default=None
         Periods of a season; None is the usual one of the frequency.
@@ -77,7 +78,7 @@ class DemandForecaster(Forecaster):
         What was taken.
     transform_scores_ : frame or None
         With ``target_transform="auto"``, a row for each candidate (the values themselves are ``"none"``)
-        and one for ``"SeasonalNaive"``: ``rmsse``, by which is chosen, ``mase``, ``mae``, ``wape`` and
+        and one for ``"seasonal_naive"``: ``rmsse``, by which is chosen, ``mase``, ``mae``, ``wape`` and
         ``bias`` over the past origins, the last as a share of the total. None where nothing was compared, or
         there was too little.
     lags_ : tuple of int
@@ -106,8 +107,9 @@ class DemandForecaster(Forecaster):
     do not take NaN, missing values are filled with the last known one of the series.
 
     *What stands in.* A series that is too short has the mean of its last 8 known values, flagged by
-    ``is_fallback``; one without any known value has NaN. That also goes for series with values below 0
-    where the target is a logarithm: such values count as missing.
+    ``is_fallback``; one without any known value has NaN. Forecasts that feed on each other until they grow
+    beyond all bounds are replaced and flagged alike, with a warning. Where the target is a logarithm,
+    values below 0 count as missing.
 
     *Choosing the target.* A regressor of each candidate learns from what was before the first of up to
     12 past origins, within the last third of the history, and forecasts `steps` periods from each. The
@@ -120,10 +122,15 @@ class DemandForecaster(Forecaster):
     six, and forecasts were 18 % too low; of 4,000 items mostly zero it was a logarithm, and they were 46 %
     too low, where "difference" was 13 % too low and off by 5 % more units. Name it where totals matter.
 
+    A target that the regressor refuses, such as differences below 0 of a Poisson regression, is no candidate.
+    With "auto" and `calibration` a regressor is fitted some 16 times: where that takes too long, name the
+    target, and pass ``calibration=0`` if no intervals are wanted.
+
     Trees cannot forecast what they never saw: with a trend, they need a difference or are wrong. That is no
-    free cure. On the last two years of the AirPassengers series a random forest of raw lags had a mean
-    absolute error of 41, on log seasonal differences 66; linear regression on the same raw lags 35; on
-    all lags to 13 it had from 13 to 40, by target; the seasonal naive 71.
+    free cure. On the last two years of the AirPassengers series a random forest of the lags 1, 2, 3, 12
+    and 13 had a mean absolute error of 41; of log seasonal differences with the lags 1, 2, 3 and 12, 66.
+    Linear regression on all lags to 13 had 37, on differences 40, on log seasonal differences 13; the
+    seasonal naive 71.
 
     *Recursive or direct.* Recursive forecasts reach as far as one likes; errors feed on each other. Direct ones
     do not, but learn from fewer values at longer steps, and cost `steps` fits.
@@ -166,7 +173,7 @@ class DemandForecaster(Forecaster):
     2              log   0.41  0.40   5.69  0.21 -0.09
     3       difference   0.49  0.49   9.15  0.34 -0.05
     4   log_difference   0.42  0.41   6.26  0.24 -0.10
-    5    SeasonalNaive   0.97  0.96  13.65  0.51 -0.05
+    5   seasonal_naive   0.97  0.96  13.65  0.51 -0.05
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -248,8 +255,7 @@ class DemandForecaster(Forecaster):
         Warns
         -----
         CrmkitWarning
-            A name of `calendar` has no day in the periods of X; or forecasts from past origins grow beyond
-            all bounds, so that the mean of the last values stands in for them.
+            A name of `calendar` has no day in the periods of X.
         """
         self._validate_params()
         panel = self._read(X, self.freq)
@@ -265,6 +271,10 @@ class DemandForecaster(Forecaster):
             hint = f"Write [{names!r}]." if isinstance(names, str) else ""
             raise parameter_error("exogenous", names, "a list of names of columns", type(self).__name__, hint)
         names = tuple(names)
+        others = {name for name in ("series", "time", "value", "stockouts") if getattr(self, name) in names}
+        if others:
+            what = f"a list without the column of {' and '.join(sorted(others))}"
+            raise parameter_error("exogenous", names, what, type(self).__name__)
         if len(set(names)) < len(names):
             raise parameter_error("exogenous", names, "a list without repetition", type(self).__name__)
         return names
@@ -326,9 +336,9 @@ class DemandForecaster(Forecaster):
             raise ParameterError(f"{owner} has no features. Pass lags=, rolling=, ema=, time_features= or exogenous=.")
         return plan
 
-    def _forecast(
-        self, panel: Panel, steps: int, future: dict[str, NDArray[np.float64]] | None = None
-    ) -> NDArray[np.float64]:
+    def _say(
+        self, panel: Panel, steps: int, future: dict[str, NDArray[np.float64]] | None
+    ) -> tuple[NDArray[np.float64], Fallbacks]:
         if self.strategy == "direct" and steps > len(self.regressors_):
             raise ParameterError(
                 f"steps={steps} is asked of a DemandForecaster with strategy='direct' that has a regressor for each of "
@@ -336,8 +346,25 @@ class DemandForecaster(Forecaster):
             )
         return self._model.forecast(panel, steps, future)
 
-    def _is_fallback(self, panel: Panel, steps: int) -> NDArray[np.bool_]:
-        return np.repeat(self._model.is_short(panel)[:, None], steps, axis=1)
+    def _forecast(
+        self, panel: Panel, steps: int, future: dict[str, NDArray[np.float64]] | None = None
+    ) -> NDArray[np.float64]:
+        return self._say(panel, steps, future)[0]
+
+    def _predict_flagged(
+        self, panel: Panel, steps: int, future: dict[str, NDArray[np.float64]] | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        found, fallbacks = self._say(panel, steps, future)
+        if fallbacks.lost.any():
+            warnings.warn(
+                f"The forecasts of {int(fallbacks.lost.sum()):,} of {len(panel):,} series grow beyond all bounds, as "
+                f"they feed on each other; the mean of the last {STAND_IN} known values stands in. Choose another "
+                "target_transform, other lags, or strategy='direct'.",
+                CrmkitWarning,
+                stacklevel=3,
+            )
+        stands_in = (fallbacks.short | fallbacks.lost)[:, None] | np.isnan(found)
+        return np.maximum(found, self._floor), stands_in
 
     def _reach(self) -> int | None:
         return self._model.reach

@@ -220,8 +220,8 @@ class Forecaster(BaseEstimator, ABC):
             If X cannot be read.
         """
         panel, steps = self._panel_of(X), self._steps_of(steps)
-        forecasts = self._predict_panel(panel, steps, self._read_future(future, panel, steps))
-        columns = {"forecast": forecasts.ravel(), "is_fallback": self._fallbacks(panel, forecasts).ravel()}
+        forecasts, fallbacks = self._predict_flagged(panel, steps, self._read_future(future, panel, steps))
+        columns = {"forecast": forecasts.ravel(), "is_fallback": fallbacks.ravel()}
         codes = np.repeat(np.arange(len(panel)), steps)
         return panel.frame_of(codes, (panel.last[:, None] + np.arange(1, steps + 1)).ravel(), columns)
 
@@ -293,8 +293,12 @@ class Forecaster(BaseEstimator, ABC):
     ) -> NDArray[np.float64]:
         return np.maximum(self._forecast(panel, steps, future), self._floor)
 
-    def _fallbacks(self, panel: Panel, forecasts: NDArray[np.float64]) -> NDArray[np.bool_]:
-        return self._is_fallback(panel, forecasts.shape[1]) | np.isnan(forecasts)
+    def _predict_flagged(
+        self, panel: Panel, steps: int, future: dict[str, NDArray[np.float64]] | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Forecasts, and for which of them something simpler stands in; both of shape (n_series, steps)."""
+        forecasts = self._predict_panel(panel, steps, future)
+        return forecasts, self._is_fallback(panel, steps) | np.isnan(forecasts)
 
     def _read_future(self, future: Any, panel: Panel, steps: int) -> dict[str, NDArray[np.float64]] | None:
         """The columns known in advance, each of shape (n_series, steps)."""
@@ -311,16 +315,19 @@ class Forecaster(BaseEstimator, ABC):
                 f"future=None, but this {owner} uses {list(names)}. Pass a frame with these columns for the {steps:,} "
                 "periods after the last one of each series."
             )
-        ahead = read_panel(
-            future,
-            series=self.series,
-            time=self.time,
-            value=None,
-            freq=self.frequency_,
-            gaps="missing",
-            exogenous=names,
-            owner=f"{owner}.predict",
-        )
+        try:
+            ahead = read_panel(
+                future,
+                series=self.series,
+                time=self.time,
+                value=None,
+                freq=self.frequency_,
+                gaps="missing",
+                exogenous=names,
+                owner=f"{owner}.predict",
+            )
+        except ParameterError as error:
+            raise ParameterError(str(error).replace("X of", "future of")) from error
         places = np.searchsorted(ahead.ids, panel.ids)
         places[places == len(ahead)] = 0
         known = ahead.ids[places] == panel.ids

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +13,10 @@ from sklearn.utils import get_tags
 from sklearn.utils.parallel import Parallel, delayed
 
 from crmkit._compat import one_openmp_thread
-from crmkit.exceptions import CrmkitWarning, ParameterError
+from crmkit.exceptions import ParameterError
 from crmkit.forecast._lag_plan import LagPlan
 from crmkit.forecast._panel import Panel
-from crmkit.forecast._targets import Scale, Target
+from crmkit.forecast._targets import Scale, Target, levels, levels_before
 
 #: Last known values whose mean stands in for a forecast.
 STAND_IN = 8
@@ -32,6 +31,13 @@ _BLOCK = 64
 _MANY_ROWS = 100_000
 
 Future = dict[str, NDArray[np.float64]] | None
+
+
+class Fallbacks(NamedTuple):
+    """For which series something simpler stands in, shape (n_series,): too short, or grown beyond all bounds."""
+
+    short: NDArray[np.bool_]
+    lost: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,11 @@ class Recipe:
     def names(self) -> tuple[str, ...]:
         """The names of the columns that the regressor sees."""
         return (*self.plan.names, *self.exogenous)
+
+    @property
+    def scales(self) -> bool:
+        """Whether each row is in units of the level before it."""
+        return isinstance(self.target, Scale)
 
     @property
     def longest(self) -> int:
@@ -91,6 +102,11 @@ class Recipe:
         last = n - ahead
         coming = np.full(n, np.nan)
         coming[:last] = modelled.values[ahead:]
+        if self.scales:
+            level = levels_before(panel.values, panel.pointers)
+            level[level == 0] = np.nan
+            table[: len(self.plan.lag_names)] /= level
+            coming /= level
         for row, name in enumerate(self.exogenous, start=own):
             table[row] = np.nan
             table[row, :last] = panel.exogenous[name][ahead:]
@@ -124,15 +140,9 @@ class LagRegression:
     @property
     def reach(self) -> int | None:
         """Last periods of a series without missing values that its forecasts depend on; None is all."""
-        if self.recipe.plan.ema or isinstance(self.recipe.target, Scale):
+        if self.recipe.plan.ema or self.recipe.scales:
             return None
         return max(self.recipe.longest, STAND_IN)
-
-    def is_short(self, panel: Panel) -> NDArray[np.bool_]:
-        """Which series cannot be forecast by the regressor, shape (n_series,)."""
-        history = self.recipe.history(panel)
-        recursion = self.recipe.plan.recursion(self.recipe.modelled(history), 1, threads=self.threads)
-        return self._is_short(history, recursion.rows())
 
     def _is_short(self, history: Panel, rows: NDArray[Any]) -> NDArray[np.bool_]:
         target = self.recipe.target
@@ -144,11 +154,16 @@ class LagRegression:
             | np.isnan(stand_ins(history.values, history.pointers, 1))
         )
 
-    def forecast(self, panel: Panel, steps: int, future: Future) -> NDArray[np.float64]:
-        """The next values of each series, shape (n_series, steps); NaN for one without any known value."""
+    def forecast(self, panel: Panel, steps: int, future: Future) -> tuple[NDArray[np.float64], Fallbacks]:
+        """The next values of each series, shape (n_series, steps), and for which something simpler stands in.
+
+        That is the mean of the last known values, for series that are too short and for those whose forecasts
+        grow beyond all bounds; NaN for one without any known value.
+        """
         recipe = self.recipe
         history = recipe.history(panel)
         recursion = recipe.plan.recursion(recipe.modelled(history), steps, threads=self.threads)
+        level = levels(history.values, history.pointers) if recipe.scales else np.ones(len(panel))
         said = np.empty((len(panel), steps))
         lost = np.zeros(len(panel), dtype=np.bool_)
         # At past origins, where a column that was to be known in advance is not.
@@ -157,34 +172,35 @@ class LagRegression:
             own = recursion.rows(step if recipe.steps else 0)
             if not step:
                 short = self._is_short(history, own) | blind
-            # Whole blocks of rows, and none left out: how a regressor adds up a row, and so its last bit, may hang
-            # on where the row stands among the others.
-            rows = np.zeros((len(recipe.names), -(-len(panel) // _BLOCK) * _BLOCK), dtype=own.dtype).T
-            rows[: len(panel), : own.shape[1]] = own
-            for column, name in enumerate(recipe.exogenous, start=own.shape[1]):
-                rows[: len(panel), column] = (future or {})[name][:, step]
+            rows = self._rows(own, level, future, step)
             lost |= (np.abs(rows[: len(panel)]) > _LARGEST).any(axis=1)
             rows[: len(panel)][short | lost] = 0.0
             with _threads(len(rows)):
                 answers = self.regressors[step if recipe.steps else 0].predict(rows)
-            said[:, step] = np.asarray(answers, dtype=np.float64).reshape(len(rows))[: len(panel)]
+            said[:, step] = np.asarray(answers, dtype=np.float64).reshape(len(rows))[: len(panel)] * level
             lost |= ~(np.abs(said[:, step]) <= _LARGEST)
             if not recipe.steps and step + 1 < steps:
                 recursion.add(np.where(lost, 0.0, said[:, step]))
         found = recipe.target.back(said, history.values, history.pointers)
         lost = ~short & (lost | ~(np.abs(found) <= _LARGEST).all(axis=1))
-        if lost.any():
-            warnings.warn(
-                f"The forecasts of {int(lost.sum()):,} of {len(panel):,} series grow beyond all bounds, as they feed "
-                f"on each other; the mean of the last {STAND_IN} known values stands in. Choose another "
-                "target_transform, other lags, or strategy='direct'.",
-                CrmkitWarning,
-                stacklevel=2,
-            )
-        stands_in = short | lost
-        if stands_in.any():
-            found[stands_in] = stand_ins(panel.values, panel.pointers, STAND_IN)[stands_in, None]
-        return found
+        if (short | lost).any():
+            found[short | lost] = stand_ins(panel.values, panel.pointers, STAND_IN)[short | lost, None]
+        return found, Fallbacks(short, lost)
+
+    def _rows(self, own: NDArray[Any], level: NDArray[np.float64], future: Future, step: int) -> NDArray[Any]:
+        """What the regressor is given, shape (n_series or more, n_columns).
+
+        Whole blocks of rows, and none left out: how a regressor adds up a row, and so its last bit, may hang on
+        where the row stands among the others.
+        """
+        recipe, n = self.recipe, len(own)
+        rows = np.zeros((len(recipe.names), -(-n // _BLOCK) * _BLOCK), dtype=own.dtype).T
+        rows[:n, : own.shape[1]] = own
+        if recipe.scales:
+            rows[:n, : len(recipe.plan.lag_names)] /= np.where(level > 0, level, 1.0)[:, None]
+        for column, name in enumerate(recipe.exogenous, start=own.shape[1]):
+            rows[:n, column] = (future or {})[name][:, step]
+        return rows
 
 
 def learn(

@@ -104,7 +104,7 @@ def read_panel(
     pointers, first, rows = _arrange(codes, numbers, len(ids), freq, gaps, series is None, owner)
     total = int(pointers[-1])
     values = _read_values(columns, value, stockouts, owner)
-    further = {name: number_column(columns[name], "exogenous") for name in exogenous}
+    further = {name: _further_column(columns[name]) for name in exogenous}
     for name, column in further.items():
         _refuse(np.isinf(column), "exogenous", name, "infinite", owner)
     if values is None:
@@ -330,6 +330,14 @@ def _read_values(columns: Columns, value: str | None, stockouts: str | None, own
             )
         values = np.where(flags, values.dtype.type(np.nan), values)
     return values
+
+
+def _further_column(column: Any) -> NDArray[np.float64]:
+    """A further column of numbers, or of booleans as 0 and 1."""
+    flags = extra_column(column, "exogenous") if str(column.dtype) == "Boolean" else None
+    if isinstance(flags, np.ndarray) and flags.dtype == np.bool_:
+        return flags.astype(np.float64)
+    return number_column(column, "exogenous")
 
 
 def _refuse(broken: Any, parameter: str, name: str, what: str, owner: str) -> None:

@@ -282,11 +282,11 @@ def _said_at(model: Forecaster, panel: Panel, origin: _Origin, steps: int, cover
     known = origin.known
     model._check(known)
     future = panel.exogenous_ahead(model._exogenous(), known.ids, origin.number, steps)
-    forecast = model._predict_panel(known, steps, future)
+    forecast, fallbacks = model._predict_flagged(known, steps, future)
     interval = np.full((*forecast.shape, 2), np.nan)
     if coverage is not None and model._n_errors(steps) >= fewest_errors(coverage):
         interval = model._interval_around(forecast, model._units(known), coverage)
-    return _Said(forecast, interval, model._fallbacks(known, forecast))
+    return _Said(forecast, interval, fallbacks)
 
 
 def _result(

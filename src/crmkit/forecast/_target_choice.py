@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -10,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.parallel import Parallel, delayed
 
-from crmkit.exceptions import CrmkitWarning, ParameterError
 from crmkit.forecast._forecaster import AT_ONCE, scales_over
 from crmkit.forecast._lag_regression import LagRegression
+from crmkit.forecast._origin_scores import BASELINE
 from crmkit.forecast._panel_series import Panel, stacked
 from crmkit.forecast._targets import TARGETS, Difference
 
@@ -24,8 +23,6 @@ _TIE, _ROUNDING = 1.01, 1e-6
 
 #: Values of series that are looked at, at least; more do not make the choice better.
 _SAMPLE = 500_000
-
-BASELINE = "SeasonalNaive"
 
 
 def candidates(panel: Panel, season: int) -> list[str | None]:
@@ -64,8 +61,9 @@ def choose_target(
     Returns
     -------
     name : str or None
-        Of the smallest root mean squared scaled error, or a simpler one that comes within 1 % of it; None,
-        the values themselves, where there is too little to compare.
+        Of those that the regressor takes, the one of the smallest root mean squared scaled error, or a
+        simpler one that comes within 1 % of it; None, the values themselves, where there is too little to
+        compare.
     scores : dict of str to ndarray, or None
         Columns target_transform, rmsse, mase, mae, wape, bias.
     """
@@ -86,12 +84,10 @@ def choose_target(
     def score(name: str | None) -> NDArray[np.float64] | None:
         try:
             model = fit(name, early)
-        except ParameterError:  # nothing to learn from, so early
+        except ValueError:  # nothing to learn from, so early; or a regressor that takes no negative outcomes
             return None
-        with warnings.catch_warnings():
-            # Forecasts that go astray lose by what stands in for them.
-            warnings.simplefilter("ignore", CrmkitWarning)
-            return judged.scores(model.forecast)
+        # Forecasts that go astray lose by what stands in for them.
+        return judged.scores(lambda history, steps, future: model.forecast(history, steps, future)[0])
 
     found = Parallel(n_jobs=n_jobs, prefer="threads")(delayed(score)(name) for name in names)
     kept = [(name, scores) for name, scores in zip(names, found, strict=True) if scores is not None]

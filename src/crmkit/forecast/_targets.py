@@ -63,15 +63,11 @@ class Log(Target):
             return np.expm1(said)
 
 
-class Scale(Target):
-    """Values in units of the mean size of the series' known values; of 1 where there are none but zeros."""
+class Scale(Plain):
+    """The values; whoever learns divides features and outcome of each row by the level before it: `levels_before`.
 
-    def forward(self, values: Floats, pointers: Pointers) -> Floats:
-        level = levels(values, pointers).astype(values.dtype)
-        return values / np.repeat(level, np.diff(pointers))
-
-    def back(self, said: NDArray[np.float64], values: Floats, pointers: Pointers) -> NDArray[np.float64]:
-        return said * levels(values, pointers)[:, None]
+    A level of the whole series would tell the rows what is still to come.
+    """
 
 
 @dataclass(frozen=True)
@@ -165,12 +161,25 @@ def target(name: str | None, season: int) -> Target:
 
 
 def levels(values: Floats, pointers: Pointers) -> NDArray[np.float64]:
-    """Mean size of the known values of each series, shape (n_series,); 1 where it is 0 or nothing is known."""
+    """Mean size of the known values of each series, shape (n_series,); 0 where nothing is known."""
     known = ~np.isnan(values)
-    sums, counts = _sums(np.where(known, np.abs(values), 0.0), pointers), _sums(known, pointers)
+    found = _sums(np.where(known, np.abs(values), 0.0), pointers) / np.maximum(_sums(known, pointers), 1.0)
+    return np.where(found >= np.finfo(values.dtype).tiny, found, 0.0)  # nothing can be divided by what is smaller
+
+
+def levels_before(values: Floats, pointers: Pointers) -> NDArray[np.float64]:
+    """Mean size of the known values before each value of the same series, shape (n,); 0 where nothing is known."""
+    known = ~np.isnan(values)
+    sizes = np.where(known, np.abs(values), 0.0).astype(np.float64)
+    sums, counts = np.zeros(len(values)), np.zeros(len(values))
+    # Series by series: their digits do not depend on what their neighbours hold.
+    for begin, end in zip(pointers[:-1].tolist(), pointers[1:].tolist(), strict=True):
+        if begin == end:
+            continue
+        np.cumsum(sizes[begin : end - 1], out=sums[begin + 1 : end])
+        np.cumsum(known[begin : end - 1], out=counts[begin + 1 : end])
     found = sums / np.maximum(counts, 1.0)
-    # Nothing can be divided by what is smaller.
-    return np.where(found >= np.finfo(values.dtype).tiny, found, 1.0)
+    return np.where(found >= np.finfo(values.dtype).tiny, found, 0.0)
 
 
 def _sums(column: NDArray[Any], pointers: Pointers) -> NDArray[np.float64]:
