@@ -50,7 +50,7 @@ def frames(X: np.ndarray) -> tuple[Any, Any]:
     import polars as pl
 
     names = [f"series_{row}" for row in range(X.shape[0])]
-    return pd.DataFrame(X.T.copy(), columns=names), pl.from_numpy(X.T, schema=names).fill_nan(None)
+    return pd.DataFrame(X.T.copy(), columns=names), pl.from_numpy(X.T, names, orient="row").fill_nan(None)
 
 
 def exponential(X: np.ndarray, threads: int) -> dict[str, Callable[[], Any]]:
