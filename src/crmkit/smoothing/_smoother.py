@@ -105,7 +105,7 @@ def by_groups(
     else:
         vector = read_only(check_vector("values", values, np.float64, owner, finite=False))
     huge = beyond(vector, HUGE)
-    infinite = np.flatnonzero(np.isinf(vector)) if huge else ()
+    infinite = np.flatnonzero(np.isinf(vector) if huge else ())
     if len(infinite):
         raise ParameterError(
             f"The 'values' parameter of {owner} has {len(infinite):,} infinite values; the first at position "
