@@ -63,9 +63,10 @@ past = rolling_origin(models, demand, steps=8, n_origins=5)
 past.scores.round(3)
 
 # %%
-# The learned ones win, since they know the season *and* how the level has moved since last year. All of them are too
-# low in a shop that grows: a bias of -.1 is a tenth too little. What does each win over the seasonal naive? For the
-# intervals whole series are drawn again; of the averages they do not exclude that there is nothing to win.
+# The learned ones win, since they know the season *and* how the level has moved since last year. In a shop that grows
+# averages and last year are too low; the learned ones expect it to go on growing as it did, and are too high: see the
+# bias. What does each win over the seasonal naive? For the intervals whole series are drawn again; of the averages they
+# do not exclude that there is nothing to win.
 
 gains = {name: past.gain(name) for name in models}
 figure, ax = plt.subplots(figsize=(7, 2.8), layout="constrained")
@@ -95,9 +96,9 @@ ax.tick_params(axis="x", rotation=30)
 # %%
 # The weeks to come
 # -----------------
-# The forecast falls from the first week on, as January does. Intervals come from errors at past origins; before a
-# Christmas these lie in the quiet months, so that intervals are too narrow for it: in the table above fewer than the
-# 90 % that were asked for lie inside.
+# The forecast falls back to January. Intervals come from errors at past origins; before a Christmas these lie in the
+# quiet months, so that intervals are too narrow for it: in the table above fewer than the 90 % that were asked for lie
+# inside.
 
 model = models["forest"].set_params(steps=8).fit(demand)
 forecast = model.predict()
