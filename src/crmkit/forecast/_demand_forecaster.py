@@ -111,6 +111,10 @@ class DemandForecaster(Forecaster):
     beyond all bounds are replaced and flagged alike, with a warning. Where the target is a logarithm,
     values below 0 count as missing.
 
+    *In units of the level.* With "scale", features and outcome of a row are divided by the mean size of all
+    values before it: what comes later is not known to it. Series that begin with next to nothing then have
+    outcomes of a hundred times their level; prefer absolute errors, or a logarithm, for such.
+
     *Choosing the target.* A regressor of each candidate learns from what was before the first of up to
     12 past origins, within the last third of the history, and forecasts `steps` periods from each. The
     squared error is measured in units of the series' mean squared change from one period to the next,
