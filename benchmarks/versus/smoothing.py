@@ -103,7 +103,7 @@ def kernel(X: np.ndarray, threads: int) -> Callable[[], np.ndarray]:
 
 def ema(size: Size, *, order: str = "C", missing: float = 0.0) -> None:
     """Exponential means of rows."""
-    X = np.asarray(walks(size.rows, missing=missing), order=order)  # type: ignore[call-overload]  # "C" or "F"
+    X = np.asarray(walks(size.rows, missing=missing), order=order)  # type: ignore[call-overload]  # order is "C" or "F" here
     contestants = exponential(X, size.threads)
     ours, adjusted = contestants["crmkit"](), contestants["crmkit, adjusted"]()
     said = {}

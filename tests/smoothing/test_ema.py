@@ -344,7 +344,7 @@ def test_errors_say_what_to_do_and_no_data():
         EMASmoother().fit(frame)
     assert "alice" not in str(caught.value)
     for one in (np.arange(3.0), [1.0, 2.0], pd.Series([1.0, 2.0])):
-        with pytest.raises(ParameterError, match=r"pass \[x\]"):
+        with pytest.raises(ParameterError, match=r"make one row, \[x\]"):
             EMASmoother().fit(one)
     smoother = EMASmoother().fit([[1.0, 2.0]])
     with pytest.raises(ParameterError, match=r"Got DataFrame of shape \(1, 2\) instead"):

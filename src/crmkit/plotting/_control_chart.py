@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from crmkit.exceptions import ParameterError
 from crmkit.plotting._fonts import fonts_for
-from crmkit.smoothing._control_chart import ControlChart
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -112,7 +111,7 @@ class ControlChartDisplay:
         ControlChartDisplay
             Drawn.
         """
-        if not isinstance(chart, ControlChart):
+        if isinstance(chart, type) or not hasattr(chart, "_course"):
             raise ParameterError(
                 "The 'chart' parameter of ControlChartDisplay must be an EWMAChart, CUSUMChart, PChart or UChart. Got "
                 f"{type(chart).__name__} instead."

@@ -184,7 +184,7 @@ def refuse_other(X: Any, owner: str) -> None:
     first = next(iter(X), None) if isinstance(X, list | tuple) else None
     if getattr(X, "ndim", 2) == 1 or isinstance(first, Real):
         raise ParameterError(
-            f"{owner} takes a table with one series in each row. Of one series make one row: pass [x]."
+            f"{owner} takes a table with one series in each row. Reshape your data: of one series make one row, [x]."
         )
     if hasattr(X, "collect"):
         raise ParameterError(f"{owner} takes a table in memory, not a {type(X).__name__}. Pass X.collect().")
