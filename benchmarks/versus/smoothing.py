@@ -63,7 +63,7 @@ def exponential(X: np.ndarray, threads: int) -> dict[str, Callable[[], Any]]:
     adjusted = smoother(threads, adjust=True).fit(X)
     by_pandas, by_polars = frames(X)
     start = (1 - ALPHA) * X[:, :1]
-    out = np.zeros_like(X)
+    out = np.full_like(X, 1.0)
     every = pl.all().ewm_mean(alpha=ALPHA, adjust=False, ignore_nulls=False)
     result: dict[str, Callable[[], Any]] = {
         "crmkit": lambda: plain.transform(X),
@@ -88,7 +88,7 @@ def kernel(X: np.ndarray, threads: int) -> Callable[[], np.ndarray]:
 
     by_columns = X.flags.f_contiguous
     lying = read_only(X.T if by_columns else X)
-    out = np.zeros_like(lying)
+    out = np.full_like(lying, 1.0)  # not zeros: numpy asks for those without large pages
     rule = table.Rule(np.full(X.shape[1], 1 - ALPHA), ALPHA, False, False, 1)
     shares = complete_shares(rule.fading, rule.new, rule.adjust)
     smooth = table._smooth_columns if by_columns else table._smooth_rows
@@ -146,7 +146,7 @@ def moving(statistic: str, window: int, X: np.ndarray, threads: int) -> dict[str
     ours = MovingAverageSmoother(window, statistic=statistic, n_jobs=threads).fit(X)
     by_pandas, by_polars = frames(X)
     every = getattr(pl.all(), f"rolling_{statistic}")(window)
-    out = np.zeros_like(X)
+    out = np.full_like(X, 1.0)
     result: dict[str, Callable[[], Any]] = {
         "crmkit": lambda: ours.transform(X),
         "np.copyto, preallocated": lambda: np.copyto(out, X),
