@@ -334,7 +334,7 @@ def test_infinite_values_are_refused_wherever_they_stand(bad, alpha, column):
 def test_series_in_columns_are_refused():
     frame = pd.DataFrame({"sales": [1.0, 2.0]}, index=pd.date_range("2024-01-01", periods=2))
     for refused in (frame, frame.to_period("D")):
-        with pytest.raises(ParameterError, match=r"Series are rows; pass X\.T"):
+        with pytest.raises(ParameterError, match=r"series are rows; pass X\.T"):
             EMASmoother().fit(refused)
 
 

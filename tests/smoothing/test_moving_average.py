@@ -384,7 +384,7 @@ def test_frames():
     assert shown.columns.tolist() == frame.columns.tolist()
     assert shown.index.tolist() == ["a", "b", "c"]
     np.testing.assert_array_equal(MovingAverageSmoother(2).fit_transform(pl.from_pandas(frame)), expected)
-    with pytest.raises(ParameterError, match=r"Series are rows; pass X\.T"):
+    with pytest.raises(ParameterError, match=r"series are rows; pass X\.T"):
         MovingAverageSmoother(2).fit(frame.set_axis(days[:3]))
     nullable = frame.astype("Float64").mask(frame > 5)
     np.testing.assert_array_equal(

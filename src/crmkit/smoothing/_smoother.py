@@ -191,8 +191,8 @@ def refuse_other(X: Any, owner: str) -> None:
     index = getattr(X, "index", None)
     if isinstance(index, pd.DatetimeIndex | pd.PeriodIndex | pd.TimedeltaIndex):
         raise ParameterError(
-            f"{owner} takes one series in each row, and X has an index of times: its series are columns, it seems. "
-            "Series are rows; pass X.T."
+            f"{owner} takes one series in each row, and X has an index of times, so that its series are columns: "
+            "series are rows; pass X.T."
         )
 
 
