@@ -82,20 +82,16 @@ def exponential(X: np.ndarray, threads: int) -> dict[str, Callable[[], Any]]:
 
 def kernel(X: np.ndarray, threads: int) -> Callable[[], np.ndarray]:
     """Ours without what is around it, into memory that is there already."""
-    from crmkit._numba import read_only, run_in_ranges
-    from crmkit.smoothing import _ema_table as table
-    from crmkit.smoothing._ema_kernels import complete_shares
+    from crmkit._numba import read_only
+    from crmkit.smoothing._ema_table import Rule, smooth_into
 
     by_columns = X.flags.f_contiguous
     lying = read_only(X.T if by_columns else X)
     out = np.full_like(lying, 1.0)  # not zeros: numpy asks for those without large pages
-    rule = table.Rule(np.full(X.shape[1], 1 - ALPHA), ALPHA, False, False, 1)
-    shares = complete_shares(rule.fading, rule.new, rule.adjust)
-    smooth = table._smooth_columns if by_columns else table._smooth_rows
+    rule = Rule(np.full(X.shape[1], 1 - ALPHA), ALPHA, False, False, 1)
 
     def call() -> np.ndarray:
-        state = table.State.of(len(X))
-        run_in_ranges(smooth, len(X), lying, rule, shares, state, out, threads=threads, minimum=1)
+        smooth_into(lying, rule, threads, out, by_columns=by_columns)
         return out.T if by_columns else out
 
     return call

@@ -7,8 +7,9 @@ step where there is one. Nothing here loads scikit-learn. No other module casts 
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from numbers import Integral, Real
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from crmkit.exceptions import ParameterError
 
 __all__ = [
+    "all_or_nothing",
     "check_bool",
     "check_float",
     "check_generator",
@@ -34,6 +36,29 @@ Closed = Literal["both", "left", "right", "neither"]
 
 #: Longer lists are data.
 _MOST_SHOWN = 10
+
+
+@contextlib.contextmanager
+def all_or_nothing(estimator: Any) -> Iterator[None]:
+    """Leave an estimator as it was if what is done to it fails: half of two models is none.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> model = SimpleNamespace(alpha_=0.3)
+    >>> with contextlib.suppress(ValueError), all_or_nothing(model):
+    ...     model.alpha_ = 0.5
+    ...     raise ValueError
+    >>> model.alpha_
+    0.3
+    """
+    before = vars(estimator).copy()
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
 
 
 def parameter_error(name: str, value: object, allowed: str, owner: str, hint: str = "") -> ParameterError:

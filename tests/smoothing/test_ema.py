@@ -574,6 +574,9 @@ def test_what_was_fitted_stays_when_parameters_change():
     assert_identical(smoother.set_params(alpha=7).transform(X), expected, "before the next fit")
     with pytest.raises(ValueError, match="'alpha' parameter"):
         smoother.fit(X)
+    with pytest.raises(ValueError, match="infinity"):
+        smoother.set_params(alpha=0.9).fit([[1.0, np.inf]])
+    assert_identical(smoother.transform(X), expected, "after fits that failed")
 
 
 def test_predicting_changes_nothing():

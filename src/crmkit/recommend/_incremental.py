@@ -12,6 +12,7 @@ from scipy.sparse import csr_matrix, vstack
 
 from crmkit._durations import to_microseconds
 from crmkit._frames import lookup_ids
+from crmkit._validation import all_or_nothing
 from crmkit.events import Snapshots, latest_rows
 from crmkit.exceptions import CrmkitWarning, ParameterError
 from crmkit.recommend._histories import (
@@ -24,7 +25,7 @@ from crmkit.recommend._histories import (
     with_columns,
     with_rows,
 )
-from crmkit.recommend._recommender import Recommender, all_or_nothing
+from crmkit.recommend._recommender import Recommender
 
 #: Smallest share of an interaction that decay leaves, as in `Snapshots.interactions`.
 FAINTEST = 1e-300

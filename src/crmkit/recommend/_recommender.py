@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from numbers import Integral
 from typing import Any, ClassVar, Self
@@ -21,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from crmkit._compat import Interval, StrOptions
 from crmkit._durations import to_microseconds
 from crmkit._frames import lookup_ids, make_frame
-from crmkit._validation import check_bool, check_int
+from crmkit._validation import all_or_nothing, check_bool, check_int
 from crmkit.events import EventLog, Snapshots, latest_rows
 from crmkit.exceptions import CrmkitWarning, ParameterError
 from crmkit.metrics import ndcg_at_k
@@ -43,18 +41,6 @@ _BATCH = 2**22
 
 #: More threads than this help nobody, whatever n_jobs says.
 _MOST_THREADS = 64
-
-
-@contextmanager
-def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
-    """Leave an estimator as it was if what is done to it fails: half of two models is none."""
-    before = vars(estimator).copy()
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise
 
 
 def _refuse_log(X: Any) -> None:

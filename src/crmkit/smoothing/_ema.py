@@ -16,7 +16,7 @@ from crmkit._compat import Interval, StrOptions, output_container
 from crmkit._durations import to_microseconds
 from crmkit._frames import instants, make_frame, row_index
 from crmkit._numba import read_only, run_in_ranges
-from crmkit._validation import check_float, check_int, parameter_error
+from crmkit._validation import all_or_nothing, check_float, check_int, parameter_error
 from crmkit.events import Snapshots
 from crmkit.exceptions import ParameterError
 from crmkit.smoothing._ema_events import Events
@@ -186,7 +186,8 @@ class EMASmoother(SeriesSmoother):
         -------
         EMASmoother
         """
-        return self._fit(X, times, look=True)
+        with all_or_nothing(self):
+            return self._fit(X, times, look=True)
 
     def _fit(self, X: Any, times: Any, *, look: bool) -> Self:
         """Fit; `look` for infinite values, where they are not going to be found by smoothing them."""
@@ -227,7 +228,8 @@ class EMASmoother(SeriesSmoother):
         ndarray or frame
             As of `transform`.
         """
-        return self._fit(X, times, look=False).transform(X, times=times)
+        with all_or_nothing(self):
+            return self._fit(X, times, look=False).transform(X, times=times)
 
     def transform(self, X: Any, *, times: ArrayLike | None = None) -> Any:
         """Smooth each row.

@@ -73,18 +73,10 @@ def smooth_table(values: NDArray[Any], rule: Rule, threads: int, owner: str) -> 
     ParameterError
         If a value is infinite.
     """
-    state = State.of(len(values))
     by_columns = values.flags.f_contiguous and not values.flags.c_contiguous
     lying = read_only(values.T if by_columns else values)
     out = np.empty(lying.shape, dtype=lying.dtype)
-    shares = complete_shares(rule.fading, rule.new, rule.adjust)
-    smooth = _smooth_columns if by_columns else _smooth_rows
-    run_in_ranges(
-        lambda start, stop: smooth(start, stop, lying, rule, shares, state, out),
-        len(values),
-        threads=threads,
-        minimum=1,
-    )
+    state = smooth_into(lying, rule, threads, out, by_columns=by_columns)
     smoothed = out.T if by_columns else out
     lost = ~np.isfinite(state.means)
     if lost.any():
@@ -92,6 +84,53 @@ def smooth_table(values: NDArray[Any], rule: Rule, threads: int, owner: str) -> 
         # Their values are further apart than a float64 holds: a quarter of them is not.
         smoothed[lost] = 4.0 * smooth_table(values[lost] / 4.0, rule, 1, owner)
     return smoothed
+
+
+def smooth_into(
+    values: NDArray[Any], rule: Rule, threads: int, out: NDArray[Any], *, by_columns: bool = False
+) -> State:
+    """Smooth series as if no value were missing, and those again where one is.
+
+    Parameters
+    ----------
+    values : ndarray, read-only
+        Of shape (n_series, n_times), or (n_times, n_series) where a series is a column.
+    out : ndarray of the same shape and type
+        It is filled.
+
+    Returns
+    -------
+    State
+        Of the means only those in the end are right; where they are not finite, a value was infinite or
+        two were too far apart.
+    """
+    # Series are the first axis of this view, however they lie.
+    means = out.T if by_columns else out
+    state = State.of(len(means))
+    shares = complete_shares(rule.fading, rule.new, rule.adjust)
+    complete, with_gaps = (complete_columns, _columns_with_gaps) if by_columns else (complete_rows, _rows_with_gaps)
+
+    def gaps(first: int, last: int) -> NDArray[np.intp]:
+        complete(first, last, values, shares, out, state.means)
+        means[first:last, : rule.min_periods - 1] = np.nan
+        return first + np.flatnonzero(~np.isfinite(state.means[first:last]))
+
+    def smooth(start: int, stop: int) -> None:
+        for first, last, probe in _stretches(start, stop):
+            few = gaps(first, probe)
+            if len(few) > (probe - first) // 4:
+                state.means[first:probe] = 0.0
+                with_gaps(first, last, values, rule, state, out)
+                continue
+            few = few if probe == last else gaps(first, last)
+            if len(few):
+                some = read_only(values[:, few] if by_columns else values[few])
+                again, done = State.of(len(few)), np.empty(some.shape, dtype=out.dtype)
+                with_gaps(0, len(few), some, rule, again, done)
+                means[few], state.means[few] = done.T if by_columns else done, again.means
+
+    run_in_ranges(smooth, len(means), threads=threads, minimum=1)
+    return state
 
 
 def carry(values: NDArray[Any], rule: Rule, state: State, threads: int) -> NDArray[Any]:
@@ -102,60 +141,18 @@ def carry(values: NDArray[Any], rule: Rule, state: State, threads: int) -> NDArr
     return out
 
 
-def _smooth_rows(
-    start: int, stop: int, values: NDArray[Any], rule: Rule, shares: Floats, state: State, out: NDArray[Any]
+def _rows_with_gaps(first: int, last: int, values: NDArray[Any], rule: Rule, state: State, out: NDArray[Any]) -> None:
+    fading = float(rule.fading[-1])
+    if rule.min_periods == 1 and not rule.adjust and (rule.fading == fading).all():
+        gappy_rows(first, last, values, fading, rule.new, rule.ignore_na, out, state.means)
+    else:
+        step_rows(first, last, values, *rule[:-1], float(rule.min_periods), *state, out, *TILE)
+
+
+def _columns_with_gaps(
+    first: int, last: int, values: NDArray[Any], rule: Rule, state: State, out: NDArray[Any]
 ) -> None:
-    """Smooth some rows: as if no value were missing, and those again where one is."""
-
-    def with_gaps(first: int, last: int, values: NDArray[Any], state: State, out: NDArray[Any]) -> None:
-        fading = float(rule.fading[-1])
-        if rule.min_periods == 1 and not rule.adjust and (rule.fading == fading).all():
-            gappy_rows(first, last, values, fading, rule.new, rule.ignore_na, out, state.means)
-        else:
-            step_rows(first, last, values, *rule[:-1], float(rule.min_periods), *state, out, *TILE)
-
-    def gaps(first: int, last: int) -> NDArray[np.intp]:
-        complete_rows(first, last, values, shares, out, state.means)
-        out[first:last, : rule.min_periods - 1] = np.nan
-        return first + np.flatnonzero(~np.isfinite(state.means[first:last]))
-
-    for first, last, probe in _stretches(start, stop):
-        few = gaps(first, probe)
-        if len(few) > (probe - first) // 4:
-            state.means[first:probe] = 0.0
-            with_gaps(first, last, values, state, out)
-            continue
-        few = few if probe == last else gaps(first, last)
-        if len(few):
-            again, done = State.of(len(few)), np.empty((len(few), values.shape[1]), dtype=out.dtype)
-            with_gaps(0, len(few), read_only(values[few]), again, done)
-            out[few], state.means[few] = done, again.means
-
-
-def _smooth_columns(
-    start: int, stop: int, values: NDArray[Any], rule: Rule, shares: Floats, state: State, out: NDArray[Any]
-) -> None:
-    """Smooth some columns, as `_smooth_rows` does rows."""
-
-    def with_gaps(first: int, last: int, values: NDArray[Any], state: State, out: NDArray[Any]) -> None:
-        step_columns(first, last, values, *rule[:-1], float(rule.min_periods), *state, out)
-
-    def gaps(first: int, last: int) -> NDArray[np.intp]:
-        complete_columns(first, last, values, shares, out, state.means)
-        out[: rule.min_periods - 1, first:last] = np.nan
-        return first + np.flatnonzero(~np.isfinite(state.means[first:last]))
-
-    for first, last, probe in _stretches(start, stop):
-        few = gaps(first, probe)
-        if len(few) > (probe - first) // 4:
-            state.means[first:probe] = 0.0
-            with_gaps(first, last, values, state, out)
-            continue
-        few = few if probe == last else gaps(first, last)
-        if len(few):
-            again, done = State.of(len(few)), np.empty((len(values), len(few)), dtype=out.dtype)
-            with_gaps(0, len(few), read_only(values[:, few]), again, done)
-            out[:, few], state.means[few] = done, again.means
+    step_columns(first, last, values, *rule[:-1], float(rule.min_periods), *state, out)
 
 
 def _stretches(start: int, stop: int) -> Iterator[tuple[int, int, int]]:
