@@ -30,12 +30,29 @@ __all__ = [
     "check_vector",
     "parameter_error",
     "shown",
+    "threads_of",
 ]
 
 Closed = Literal["both", "left", "right", "neither"]
 
 #: Longer lists are data.
 _MOST_SHOWN = 10
+
+#: More threads than this help nobody, whatever n_jobs says.
+_MOST_THREADS = 64
+
+
+def threads_of(n_jobs: int | None) -> int:
+    """Return the number of threads that scikit-learn's ``n_jobs`` stands for, here and in joblib's workers.
+
+    Examples
+    --------
+    >>> threads_of(2)
+    2
+    """
+    from joblib import effective_n_jobs
+
+    return min(int(effective_n_jobs(n_jobs)), _MOST_THREADS)
 
 
 @contextlib.contextmanager

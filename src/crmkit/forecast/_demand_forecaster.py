@@ -8,13 +8,12 @@ from numbers import Integral
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from sklearn.linear_model import LinearRegression
 
 from crmkit._compat import HasMethods, StrOptions
 from crmkit._frames import make_frame
-from crmkit._validation import parameter_error
+from crmkit._validation import parameter_error, threads_of
 from crmkit.exceptions import CrmkitWarning, ParameterError
 from crmkit.forecast._forecaster import Forecaster
 from crmkit.forecast._lag_plan import LagPlan, read_lag_plan
@@ -25,9 +24,6 @@ from crmkit.forecast._targets import TARGETS, target
 
 #: scikit-learn's word for what it need not check: what reads these parameters says what is wrong with one.
 _READ_LATER: Any = "no_validation"
-
-#: More threads than this help nobody, whatever n_jobs says.
-_MOST_THREADS = 64
 
 
 class DemandForecaster(Forecaster):
@@ -287,7 +283,7 @@ class DemandForecaster(Forecaster):
         plan = self._plan(panel)
         regressor = self._regressor()
         takes_nan, direct = takes_missing(regressor), self.strategy == "direct"
-        threads = min(effective_n_jobs(self.n_jobs), _MOST_THREADS)
+        threads = threads_of(self.n_jobs)
 
         def fit(name: str | None, history: Panel, n_jobs: int | None = None) -> LagRegression:
             modelled = target(name, self.season_)

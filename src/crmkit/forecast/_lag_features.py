@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
-from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
@@ -17,13 +16,11 @@ from crmkit._compat import Interval, StrOptions, output_container
 from crmkit._frames import make_frame
 from crmkit._numba import read_only, run_in_ranges
 from crmkit._periods import Frequency
+from crmkit._validation import threads_of
 from crmkit.exceptions import ParameterError
 from crmkit.forecast._lag_kernels import take_rows
 from crmkit.forecast._lag_plan import LagPlan, read_lag_plan
 from crmkit.forecast._panel import GAPS, Gaps, Panel, read_panel
-
-#: More threads than this help nobody, whatever n_jobs says.
-_MOST_THREADS = 64
 
 
 class LagFeatures(TransformerMixin, BaseEstimator):
@@ -308,7 +305,7 @@ class LagFeatures(TransformerMixin, BaseEstimator):
 
     def _learn(self, X: Any, stacklevel: int) -> tuple[LagPlan, Panel]:
         plan = self._plan()
-        effective_n_jobs(self.n_jobs)
+        threads_of(self.n_jobs)  # refuses what is no number of threads
         panel = self._read(X, self.freq)
         plan.times.check(panel.frequency, "LagFeatures")
         plan.warn_of_absent(panel, stacklevel=stacklevel)
@@ -316,7 +313,7 @@ class LagFeatures(TransformerMixin, BaseEstimator):
         return plan, panel
 
     def _output(self, plan: LagPlan, panel: Panel, X: Any) -> Any:
-        threads = min(effective_n_jobs(self.n_jobs), _MOST_THREADS)
+        threads = threads_of(self.n_jobs)
         features = plan.matrix(panel, threads=threads).T
         if panel.rows is not None:
             taken = np.empty((len(features), len(panel.rows)), dtype=features.dtype)

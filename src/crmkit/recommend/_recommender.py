@@ -9,7 +9,6 @@ from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, issparse
 from sklearn.base import BaseEstimator
@@ -19,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from crmkit._compat import Interval, StrOptions
 from crmkit._durations import to_microseconds
 from crmkit._frames import lookup_ids, make_frame
-from crmkit._validation import all_or_nothing, check_bool, check_int
+from crmkit._validation import all_or_nothing, check_bool, check_int, threads_of
 from crmkit.events import EventLog, Snapshots, latest_rows
 from crmkit.exceptions import CrmkitWarning, ParameterError
 from crmkit.metrics import ndcg_at_k
@@ -38,9 +37,6 @@ from crmkit.recommend._serving import Chosen, choose_by_scores
 
 #: Cells of dense scores that are held at a time: 32 MB.
 _BATCH = 2**22
-
-#: More threads than this help nobody, whatever n_jobs says.
-_MOST_THREADS = 64
 
 
 def _refuse_log(X: Any) -> None:
@@ -155,7 +151,7 @@ class Recommender(BaseEstimator, ABC):
         return self.interaction, self.halflife
 
     def _threads(self) -> int:
-        return min(effective_n_jobs(self.n_jobs), _MOST_THREADS)
+        return threads_of(self.n_jobs)
 
     def _read(self, X: Any) -> Histories:
         """X of a prediction: rows × `items_`."""

@@ -8,14 +8,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import validate_data
 
 from crmkit._numba import read_only, run_in_ranges
-from crmkit._validation import check_vector, parameter_error
+from crmkit._validation import check_vector, parameter_error, threads_of
 from crmkit.events import EventLog, Snapshots
 from crmkit.exceptions import ParameterError
 from crmkit.smoothing._reading_kernels import count_beyond, find_runs
@@ -48,9 +47,8 @@ class SeriesSmoother(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def _threads(self, n_values: int) -> int:
         """Threads that so many values are worth, at most as many as asked for."""
-        wanted = 1 if self.n_jobs is None else self.n_jobs
         # joblib knows what None and -1 are in its workers; asking it takes a tenth of a small call.
-        wanted = wanted if wanted == 1 and self.n_jobs == 1 else effective_n_jobs(self.n_jobs)
+        wanted = 1 if self.n_jobs == 1 else threads_of(self.n_jobs)
         return max(1, min(wanted, n_values // VALUES_PER_THREAD))
 
     def _read(self, X: Any, *, reset: bool) -> NDArray[Any]:
