@@ -2,7 +2,8 @@
 
 Functions here return floats, as scorers need them. `estimate` turns any such function, of crmkit,
 of scikit-learn or of your own, into an `Estimate`: the figure with an interval that knows that the
-rows of one customer belong together. Scores are judged by `lift` and `normalised_gini`, lists of
+rows of one customer belong together. Scores are judged by `lift` and `normalised_gini`, in money by
+`expected_maximum_profit_churn` and `profit_curve`, lists of
 recommended items by `ndcg_at_k` and its siblings, and by what they show: `catalogue_coverage`,
 `intra_list_diversity`, `novelty`, `popularity_bias`. Forecasts are judged by
 `weighted_absolute_percentage_error`, `mean_absolute_scaled_error` and `forecast_bias`, their quantiles and
@@ -20,6 +21,13 @@ from crmkit.metrics._forecast import (
     naive_scale,
     pinball_loss,
     weighted_absolute_percentage_error,
+)
+from crmkit.metrics._profit import (
+    ProfitCurve,
+    expected_maximum_profit_churn,
+    expected_target_fraction,
+    maximum_profit_churn,
+    profit_curve,
 )
 from crmkit.metrics._proportion import proportion
 from crmkit.metrics._ranking import lift, normalised_gini
@@ -43,8 +51,11 @@ from crmkit.metrics._stability import population_stability_index, stability_cuto
 
 __all__ = [
     "Estimate",
+    "ProfitCurve",
     "catalogue_coverage",
     "estimate",
+    "expected_maximum_profit_churn",
+    "expected_target_fraction",
     "exposure_gini",
     "forecast_bias",
     "hit_rate_at_k",
@@ -52,6 +63,7 @@ __all__ = [
     "intra_list_diversity",
     "lift",
     "map_at_k",
+    "maximum_profit_churn",
     "mean_absolute_scaled_error",
     "mrr_at_k",
     "naive_scale",
@@ -62,6 +74,7 @@ __all__ = [
     "popularity_bias",
     "population_stability_index",
     "precision_at_k",
+    "profit_curve",
     "proportion",
     "recall_at_k",
     "stability_cutoff",

@@ -21,7 +21,7 @@ def all_estimators() -> list[tuple[str, type]]:
     -------
     list of (str, type)
         Name and class, sorted by name. An estimator is a class that inherits from scikit-learn's
-        ``BaseEstimator``.
+        ``BaseEstimator`` and has ``fit``: what only holds parameters is none.
 
     See Also
     --------
@@ -42,6 +42,8 @@ def all_estimators() -> list[tuple[str, type]]:
         room = importlib.import_module(f"crmkit.{module.name}")
         for name in getattr(room, "__all__", ()):
             thing = getattr(room, name)
-            if inspect.isclass(thing) and issubclass(thing, BaseEstimator) and not inspect.isabstract(thing):
+            if not inspect.isclass(thing) or inspect.isabstract(thing):
+                continue
+            if issubclass(thing, BaseEstimator) and hasattr(thing, "fit"):
                 found[name] = thing
     return sorted(found.items())

@@ -1,0 +1,175 @@
+"""Scoring churn models by money, in searches and cross-validation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import is_classifier
+
+from crmkit._compat import num_samples
+from crmkit._frames import column_names, number_column, read_columns
+from crmkit._validation import check_option, parameter_error
+from crmkit.events import Snapshots
+from crmkit.exceptions import ColumnNotFoundError, ParameterError
+from crmkit.metrics import expected_maximum_profit_churn, maximum_profit_churn
+from crmkit.metrics._profit import check_accept_rate, check_money, mean_accept_rate
+
+__all__ = ["ProfitScorer", "value_of_rows"]
+
+_METRICS = ("expected_maximum_profit", "maximum_profit", "profit")
+
+
+@dataclass(frozen=True)
+class ProfitScorer:
+    """Score a churn model by what a retention campaign earns; for ``scoring=`` of searches and cross-validation.
+
+    It is called as ``scorer(model, X, y)`` with a fitted classifier, rows, and what came. The result is
+    money per row; higher is better. What a customer is worth is read from X itself, as it was known at each
+    row's as_of, so that folds need no routed metadata.
+
+    Attributes
+    ----------
+    metric : {'expected_maximum_profit', 'maximum_profit', 'profit'}, default='expected_maximum_profit'
+        The first two judge the order of the scores, as `crmkit.metrics.expected_maximum_profit_churn` and
+        `crmkit.metrics.maximum_profit_churn` do. ``'profit'`` judges decisions: what contacting the rows
+        that ``model.predict`` calls churners earns, which may be a loss.
+    value : float or str, default=200
+        What it is worth to keep a customer; or the name of the column of ``X.attributes()``, or of the frame
+        X, that holds it for each row.
+    incentive, contact : float, default=10 and 1
+        What an accepted offer costs, and what contacting costs.
+    accept_rate : (float, float) or float, default=(6, 14)
+        Parameters of the beta distribution of the share of contacted churners who accept and stay, or the
+        share itself. ``'maximum_profit'`` and ``'profit'`` take the mean.
+
+    Raises
+    ------
+    crmkit.exceptions.ParameterError
+        When it is made, if a field is not one of the above. When it is called, if the model is not a
+        classifier of two classes, or values are missing.
+    crmkit.exceptions.ColumnNotFoundError
+        When it is called, if X has no such column.
+
+    Notes
+    -----
+    The class that churns is the model's ``pos_label_`` if it has one, else the second of its ``classes_``;
+    of a pipeline, that of its last step. Scores are its ``predict_proba``, else its ``decision_function``.
+
+    Examples
+    --------
+    Who falls silent, and is worth an offer? The value of each customer is a column of the attributes:
+
+    >>> import pandas as pd
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.model_selection import cross_val_score
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from crmkit import EventLog, RFMTransformer
+    >>> from crmkit.datasets import load_cdnow
+    >>> from crmkit.model_selection import ProfitScorer, TemporalSplit
+    >>> log = EventLog.from_frame(load_cdnow(), customer="customer_id", time="date", value="value")
+    >>> worth = pd.DataFrame({"customer_id": log.customers, "worth": 50.0 + log.customers % 100})
+    >>> log = log.with_attributes(worth, customer="customer_id")
+    >>> X = log.snapshots(["1997-07-01", "1997-10-01", "1998-01-01", "1998-04-01"], horizon="90D")
+    >>> model = make_pipeline(RFMTransformer(), LogisticRegression())
+    >>> scorer = ProfitScorer(value="worth", incentive=5)
+    >>> cross_val_score(model, X, X.churned(), cv=TemporalSplit(2), scoring=scorer).round(2)
+    array([22.07, 23.13])
+    """
+
+    metric: str = "expected_maximum_profit"
+    value: float | str = 200
+    incentive: float = 10
+    contact: float = 1
+    accept_rate: float | tuple[float, float] = (6, 14)
+
+    def __post_init__(self) -> None:
+        owner = "ProfitScorer"
+        check_option("metric", self.metric, _METRICS, owner)
+        check_profit_parameters(self, owner)
+        if not isinstance(self.value, str) and np.ndim(self.value):
+            hint = "Folds hold some of the rows only: put the values into a column of the attributes or of X."
+            raise parameter_error("value", self.value, "a float or the name of a column", owner, hint)
+        if self.metric == "expected_maximum_profit" and not isinstance(self.accept_rate, tuple | list):
+            hint = "For one rate, take metric='maximum_profit'."
+            raise parameter_error("accept_rate", self.accept_rate, "a pair of floats above 0", owner, hint)
+
+    def __call__(self, estimator: Any, X: Any, y: Any) -> float:
+        column, churn = _churn_class(estimator)
+        value = value_of_rows(self.value, X, "ProfitScorer")
+        outcome = np.asarray(y) == churn
+        if self.metric == "profit":
+            chosen = np.asarray(estimator.predict(X)) == churn
+            rate = mean_accept_rate(self.accept_rate)
+            kept = outcome * rate * (value - self.incentive) - ~outcome * self.incentive - self.contact
+            return float(np.mean(chosen * kept))
+        money = {"value": value, "incentive": self.incentive, "contact": self.contact}
+        score = _scores(estimator, X, column)
+        if self.metric == "expected_maximum_profit" and isinstance(self.accept_rate, tuple | list):
+            return expected_maximum_profit_churn(outcome, score, accept_rate=self.accept_rate, **money)
+        return maximum_profit_churn(outcome, score, accept_rate=mean_accept_rate(self.accept_rate), **money)
+
+    def __str__(self) -> str:
+        return self.metric
+
+
+def check_profit_parameters(profit: Any, owner: str) -> None:
+    """Check value, incentive, contact and accept_rate, wherever they stand."""
+    if not isinstance(profit.value, str):
+        check_money("value", profit.value, owner, n=None, low=None)
+    for name in ("incentive", "contact"):
+        amount = getattr(profit, name)
+        if np.ndim(amount):
+            raise parameter_error(name, amount, "a float", owner)
+        check_money(name, amount, owner, n=None, low=0)
+    check_accept_rate(profit.accept_rate, owner)
+
+
+def value_of_rows(value: Any, X: Any, owner: str) -> float | NDArray[np.float64]:
+    """Return what the customer of each row is worth: a number for all, or one for each row of X."""
+    if not isinstance(value, str):
+        return check_money("value", value, owner, n=num_samples(X), low=None)
+    if isinstance(X, Snapshots):
+        frame = X.attributes()
+        if value not in column_names(frame):
+            hint = " Customer columns come from EventLog.with_attributes."
+            error = ColumnNotFoundError.from_name("value", value, column_names(frame))
+            raise ColumnNotFoundError(f"{error}{hint}")
+    elif hasattr(X, "columns"):
+        frame = X
+    else:
+        hint = "Pass X as a frame that has this column, or as snapshots whose attributes have it."
+        raise ParameterError(f"The 'value' parameter of {owner} names a column, but X is a {type(X).__name__}. {hint}")
+    amounts = number_column(read_columns(frame, [("value", value)])[value], "value")
+    bad = ~np.isfinite(amounts)
+    if bad.any():
+        raise ParameterError(
+            f"The column {value!r}, the 'value' parameter of {owner}, is missing or infinite in {int(bad.sum()):,} of "
+            f"{len(amounts):,} rows; the first is row {int(bad.argmax())}. Fill it in, such as with the mean of the "
+            "known values, or leave these rows out."
+        )
+    return amounts
+
+
+def _churn_class(estimator: Any) -> tuple[int, Any]:
+    """Return which of the two classes is churn, and its label."""
+    classes = getattr(estimator, "classes_", None)
+    if not is_classifier(estimator) or classes is None or len(classes) != 2:
+        n = "no" if classes is None else len(classes)
+        raise ParameterError(
+            f"ProfitScorer scores fitted classifiers of two classes. Got {type(estimator).__name__} with {n} classes "
+            "instead. Where the training rows of a fold hold one class only, take fewer or later folds."
+        )
+    inner = getattr(estimator, "best_estimator_", estimator)
+    inner = inner.steps[-1][1] if hasattr(inner, "steps") else inner
+    churn = getattr(inner, "pos_label_", None)
+    column = 1 if churn is None else int(np.flatnonzero(np.asarray(classes) == churn)[0])
+    return column, classes[column]
+
+
+def _scores(estimator: Any, X: Any, column: int) -> NDArray[np.float64]:
+    if hasattr(estimator, "predict_proba"):
+        return np.asarray(estimator.predict_proba(X))[:, column]
+    return np.asarray(estimator.decision_function(X)) * (1 if column else -1)
