@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from importlib.util import find_spec
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+import numpy as np
 import sklearn
+from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import (
     HasMethods,
@@ -39,6 +41,8 @@ __all__ = [
     "InvalidParameterError",
     "Options",
     "StrOptions",
+    "Trees",
+    "boosted_trees",
     "check_sample_weight",
     "num_samples",
     "one_openmp_thread",
@@ -95,3 +99,71 @@ def one_openmp_thread() -> AbstractContextManager[object]:
     ...     pass
     """
     return _get_threadpool_controller().limit(limits=1, user_api="openmp")
+
+
+class Trees(NamedTuple):
+    """All nodes of some trees; `child_left` and `child_right` are nodes, and -1 of a leaf.
+
+    A row goes left whose `column`, as `dtype`, is at most `threshold`, or missing where `missing_left`.
+    """
+
+    column: NDArray[np.intp]
+    threshold: NDArray[np.float64]
+    missing_left: NDArray[np.bool_]
+    child_left: NDArray[np.intp]
+    child_right: NDArray[np.intp]
+    value: NDArray[np.float64]
+    dtype: type[np.floating[Any]]
+
+
+def boosted_trees(model: Any) -> Trees | None:
+    """Return the trees whose sum, and a constant, is the decision function of gradient boosting.
+
+    Parameters
+    ----------
+    model : estimator
+
+    Returns
+    -------
+    Trees or None
+        None of other models, and where a split is on categories of `HistGradientBoostingClassifier`.
+
+    Examples
+    --------
+    >>> from sklearn.ensemble import GradientBoostingClassifier
+    >>> model = GradientBoostingClassifier(n_estimators=1, max_depth=1).fit([[0.0], [1.0], [2.0]], [0, 0, 1])
+    >>> boosted_trees(model).threshold[0]
+    np.float64(1.5)
+    """
+    from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
+
+    if isinstance(model, HistGradientBoostingClassifier):
+        nodes = [stage[0].nodes for stage in model._predictors]
+        if any(tree["is_categorical"].any() for tree in nodes):
+            return None
+        names = ("feature_idx", "num_threshold", "missing_go_to_left", "left", "right", "value")
+        each = [[tree[name] for name in names] for tree in nodes]
+        for tree, columns in zip(nodes, each, strict=True):
+            columns[3:5] = (np.where(tree["is_leaf"], -1, columns[i].astype(np.intp)) for i in (3, 4))
+        dtype: Any = np.float64
+    elif isinstance(model, GradientBoostingClassifier):
+        trees = [stage[0].tree_ for stage in model.estimators_]
+        each = [
+            [
+                tree.feature,
+                tree.threshold,
+                tree.missing_go_to_left,
+                tree.children_left,
+                tree.children_right,
+                tree.value[:, 0, 0] * model.learning_rate,
+            ]
+            for tree in trees
+        ]
+        dtype = np.float32
+    else:
+        return None
+    starts = np.cumsum([0, *(len(columns[0]) for columns in each)])
+    for start, columns in zip(starts, each, strict=False):
+        columns[3:5] = (np.where(columns[i] < 0, -1, columns[i] + start) for i in (3, 4))
+    column, threshold, missing, left, right, value = (np.concatenate(parts) for parts in zip(*each, strict=True))
+    return Trees(np.maximum(column, 0).astype(np.intp), threshold, missing.astype(bool), left, right, value, dtype)
