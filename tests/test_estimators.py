@@ -37,6 +37,7 @@ FEWEST: dict[str, tuple[int, int]] = {
     "EWMAChart": (1, 10),
     "GammaGamma": (1, 13),
     "HybridRecommender": (40, 13),
+    "InterPurchaseFeatures": (1, 13),
     "ItemCosineRecommender": (40, 13),
     "ItemSimilarityRecommender": (40, 13),
     "LagFeatures": (1, 14),

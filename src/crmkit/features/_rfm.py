@@ -9,16 +9,15 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from crmkit._compat import Interval, StrOptions, output_container
+from crmkit._compat import Interval, StrOptions
 from crmkit._durations import TIME_UNITS
-from crmkit._frames import Category, make_frame, row_index
+from crmkit._frames import Category
 from crmkit._validation import check_option, parameter_error
-from crmkit.events import EventLog, Snapshots, purchases
+from crmkit.events import Snapshots, purchases
 from crmkit.exceptions import FewLevelsWarning, ParameterError
+from crmkit.features._base import SnapshotTransformer
 from crmkit.features._bins import bin_scores, cut_points
 from crmkit.features._segments import LANGUAGES, RFM_SEGMENTS, SegmentTable, levels_of_scores
 
@@ -35,7 +34,7 @@ class _Seen:
     none: NDArray[np.bool_] | None
 
 
-class RFMTransformer(TransformerMixin, BaseEstimator):
+class RFMTransformer(SnapshotTransformer):
     """Recency, frequency and money of each customer, their scores, and named segments.
 
     It takes `Snapshots` and gives one row for each of theirs. Scores run from 1 to `n_bins`, and
@@ -260,16 +259,9 @@ class RFMTransformer(TransformerMixin, BaseEstimator):
         self._validate_params()
         return np.array(COLUMNS[self.columns], dtype=object)
 
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array = False
-        return tags
-
     def _see(self, X: Any) -> _Seen:
         """Read the values of the rows from their log."""
-        if not isinstance(X, Snapshots):
-            raise _not_snapshots(X)
-        if not X.log.has_money:
+        if not self._rows(X).log.has_money:
             raise ParameterError(
                 "RFMTransformer needs money, and the log has none. Name value=, or price= and quantity=, in "
                 "EventLog.from_frame."
@@ -332,14 +324,6 @@ class RFMTransformer(TransformerMixin, BaseEstimator):
             columns.update(self._scores(seen))
         return self._frame(X, columns)
 
-    def _frame(self, X: Snapshots, columns: dict[str, Any]) -> Any:
-        container = output_container(self)
-        if container == "polars":
-            return make_frame(columns, "polars")
-        if container == "pandas":
-            return make_frame(columns, "pandas", row_index(X.customers, X.codes, X.as_of_us))
-        return X.make_frame(columns)
-
 
 def _mean_money(money: NDArray[np.float64], frequency: NDArray[np.float64]) -> NDArray[np.float64]:
     """Money per purchase period; NaN without one.
@@ -350,17 +334,3 @@ def _mean_money(money: NDArray[np.float64], frequency: NDArray[np.float64]) -> N
     cents = np.rint(money * 100.0)
     with np.errstate(invalid="ignore"):  # 0 / 0, where nothing was bought
         return np.where(cents / 100.0 == money, cents / (100.0 * frequency), money / frequency)
-
-
-def _not_snapshots(X: object) -> ParameterError:
-    if isinstance(X, EventLog):
-        return ParameterError(
-            "RFMTransformer takes Snapshots, rows of an event log as of some instant. Got the EventLog itself. "
-            "Take log.snapshot() for its customers today, or log.snapshots(dates)."
-        )
-    shape = getattr(X, "shape", None)
-    got = type(X).__name__ + (f" of shape {shape}" if isinstance(shape, tuple) else "")
-    return ParameterError(
-        f"RFMTransformer takes Snapshots, rows of an event log. Got a {got}. Build them from a table with one row per "
-        "purchase: EventLog.from_frame(table, customer=..., time=..., value=...).snapshot()."
-    )
