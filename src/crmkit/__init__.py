@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from crmkit import (
+        churn,
         cohorts,
         datasets,
         events,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         testing,
         value,
     )
+    from crmkit.churn import ChurnClassifier
     from crmkit.events import EventLog
     from crmkit.features import RFMTransformer
     from crmkit.recommend import ItemCosineRecommender
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 # `__all__` and one import above; tests/test_public_api.py sees to it that the three agree.
 _ROOMS = frozenset(
     {
+        "churn",
         "cohorts",
         "datasets",
         "events",
@@ -54,6 +57,7 @@ _ROOMS = frozenset(
 )
 _FLAGSHIPS = {
     "CLVEstimator": "crmkit.value",
+    "ChurnClassifier": "crmkit.churn",
     "EMASmoother": "crmkit.smoothing",
     "EventLog": "crmkit.events",
     "ItemCosineRecommender": "crmkit.recommend",
@@ -62,11 +66,13 @@ _FLAGSHIPS = {
 
 __all__ = [
     "CLVEstimator",
+    "ChurnClassifier",
     "EMASmoother",
     "EventLog",
     "ItemCosineRecommender",
     "RFMTransformer",
     "__version__",
+    "churn",
     "cohorts",
     "datasets",
     "events",

@@ -1,0 +1,127 @@
+"""From what a learner says to a probability that can be taken at its word."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+from sklearn.isotonic import IsotonicRegression
+
+Floats = NDArray[np.float64]
+
+#: How strongly members are held to equal weights: as much as one row counts. Tens of rows overrule it.
+_PULL = 1.0
+
+
+class Calibration(NamedTuple):
+    """On which rows probabilities were calibrated, and how.
+
+    Attributes
+    ----------
+    method : {'sigmoid', 'isotonic'} or None
+        None where nothing was calibrated.
+    rows : str
+        ``"latest"``: rows of the latest as_of, scored by a model of the rows whose label was complete by
+        then. ``"customers"``: five parts of the customers, ``"folds"``: five stratified parts of the rows,
+        each scored by a model of the others. ``"none"``.
+    n, n_churned : int
+        How many rows these were, and churners among them.
+    first, last : numpy.datetime64 or None
+        Their first and last as_of.
+    """
+
+    method: Literal["sigmoid", "isotonic"] | None
+    rows: Literal["latest", "customers", "folds", "none"]
+    n: int = 0
+    n_churned: int = 0
+    first: np.datetime64 | None = None
+    last: np.datetime64 | None = None
+
+
+@dataclass(frozen=True)
+class Calibrator:
+    """Log-odds of the members of a model to one probability.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (n_members,)
+    intercept : float
+    steps : IsotonicRegression or None
+        What comes after, for ``"isotonic"``.
+    """
+
+    weights: Floats
+    intercept: float
+    steps: Any = None
+
+    @classmethod
+    def equal(cls, n_members: int) -> Calibrator:
+        """The mean of the members, as it is."""
+        return cls(np.full(n_members, 1.0 / n_members), 0.0)
+
+    @classmethod
+    def learn(cls, said: Floats, came: Floats, weight: Floats, method: str) -> Calibrator:
+        """Learn from held-out rows: what was said, and 1 for who churned."""
+        found = cls(*_logistic(said, came, weight))
+        if method == "sigmoid":
+            return found
+        steps = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip")
+        return cls(found.weights, found.intercept, steps.fit(found.log_odds(said), came, sample_weight=weight))
+
+    def log_odds(self, said: Floats) -> Floats:
+        """One value a row, before any steps."""
+        return said @ self.weights + self.intercept
+
+    def probability(self, said: Floats) -> Floats:
+        """Probability of churn."""
+        one = self.log_odds(said)
+        if self.steps is None:
+            return np.asarray(expit(one))
+        return np.asarray(self.steps.predict(one) if len(one) else one)
+
+
+def _logistic(said: Floats, came: Floats, weight: Floats) -> tuple[Floats, float]:
+    """Logistic regression on a few columns, held to the mean of them by a penalty (Newton's method).
+
+    Platt (1999), "Probabilistic outputs for support vector machines", for several scores at once. A member
+    that does worse than chance gets no weight rather than a negative one.
+    """
+    used = np.arange(said.shape[1])
+    while True:
+        beta = _newton(said[:, used], came, weight)
+        if len(used) == 1 or (beta[:-1] >= 0).all():
+            break
+        used = np.delete(used, beta[:-1].argmin())
+    weights = np.zeros(said.shape[1])
+    weights[used] = beta[:-1]
+    return weights, float(beta[-1])
+
+
+def _newton(said: Floats, came: Floats, weight: Floats) -> Floats:
+    k = said.shape[1]
+    table = np.column_stack([said, np.ones(len(said))])
+    centre = np.append(np.full(k, 1.0 / k), 0.0)
+    pull = np.append(np.full(k, _PULL), 1e-9)
+    beta, value = centre, np.inf
+    for _ in range(100):
+        eta = table @ beta
+        p = expit(eta)
+        slope = table.T @ (weight * (p - came)) + pull * (beta - centre)
+        curve = (table * (weight * p * (1 - p))[:, None]).T @ table + np.diag(pull)
+        step = np.linalg.solve(curve, slope)
+        value = _loss(table, beta, came, weight, pull, centre)
+        length = 1.0
+        while length > 1e-6 and _loss(table, beta - length * step, came, weight, pull, centre) > value:
+            length /= 2
+        beta = beta - length * step
+        if np.abs(length * step).max() < 1e-10 * (1 + np.abs(beta).max()):
+            break
+    return beta
+
+
+def _loss(table: Floats, beta: Floats, came: Floats, weight: Floats, pull: Floats, centre: Floats) -> float:
+    eta = table @ beta
+    return float(weight @ (np.logaddexp(0, eta) - came * eta) + pull @ (beta - centre) ** 2 / 2)

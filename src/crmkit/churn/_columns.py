@@ -1,0 +1,158 @@
+"""What is told of each row: columns of a table, or features of snapshots, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+from sklearn.base import clone
+from sklearn.utils.validation import validate_data
+
+from crmkit._frames import Category, column_names, concat_columns, extra_column, read_columns
+from crmkit._validation import parameter_error
+from crmkit.churn._encoding import Column
+from crmkit.events import EventLog, Snapshots
+from crmkit.exceptions import ParameterError
+from crmkit.features import InterPurchaseFeatures, RFMTransformer
+
+Columns = dict[str, Column]
+
+#: The word by which `features` asks for the customer columns of the log.
+ATTRIBUTES = "attributes"
+
+_OWNER = "ChurnClassifier"
+_ALLOWED = f"'auto', a transformer of Snapshots, or a list of transformers and the word {ATTRIBUTES!r}"
+
+
+def is_frame(X: Any) -> bool:
+    """Whether X has named columns."""
+    # One of the sparse matrices is a mapping.
+    named = isinstance(X, Mapping) or hasattr(type(X), "columns") or hasattr(type(X), "column_names")
+    return named and not issparse(X)
+
+
+def table_columns(estimator: Any, X: Any, *, reset: bool) -> Columns:
+    """The columns of a table, which scikit-learn's rules of names and widths hold for."""
+    if isinstance(X, EventLog):
+        raise ParameterError(
+            f"{_OWNER} takes rows. Got the EventLog itself. Take log.snapshots(dates, horizon='90D') to fit, and "
+            "log.snapshot() for the customers of today."
+        )
+    if is_frame(X):
+        return _frame_columns(estimator, X, reset=reset)
+    array = validate_data(estimator, X, reset=reset, dtype=None, ensure_all_finite="allow-nan")
+    names = [f"x{j}" for j in range(array.shape[1])]
+    return {name: _cells(array[:, j], name) for j, name in enumerate(names)}
+
+
+def _frame_columns(estimator: Any, X: Any, *, reset: bool) -> Columns:
+    if not isinstance(X, Mapping):
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
+    names = column_names(X)
+    if not all(isinstance(name, str) for name in names):
+        X = X.set_axis([str(name) for name in names], axis=1)
+        names = [str(name) for name in names]
+    if not names:
+        raise ParameterError(f"X of {_OWNER} has no columns: 0 feature(s), while a minimum of 1 is required.")
+    data = read_columns(X, [("X", name) for name in names])
+    if data.n_rows == 0:
+        raise ParameterError(f"X of {_OWNER} has no rows: 0 sample(s), while a minimum of 1 is required.")
+    return _finite({name: extra_column(data[name], "X") for name in names})
+
+
+def _cells(column: NDArray[Any], name: str) -> Column:
+    """A column of an array: numbers where all cells are numbers, else text."""
+    if column.dtype.kind in "iufb":
+        return _finite({name: column})[name]
+    try:
+        return _finite({name: column.astype(np.float64)})[name]
+    except ValueError as error:
+        if isinstance(error, ParameterError):
+            raise
+    missing = np.array([cell is None or cell != cell for cell in column], dtype=bool)  # noqa: PLR0124  NaN differs from itself
+    levels, codes = np.unique(np.where(missing, "", column).astype(np.str_), return_inverse=True)
+    return Category(np.where(missing, -1, codes).astype(np.int32), levels)
+
+
+class SnapshotFeatures:
+    """Transformers of snapshots, and the customer columns, as one dict of columns.
+
+    Attributes
+    ----------
+    transformers : list
+        Fitted transformers, and the word "attributes".
+    """
+
+    def __init__(self, features: Any) -> None:
+        wanted = list(features) if isinstance(features, list | tuple) else [features]
+        if not wanted or not all(_is_source(one) for one in wanted):
+            raise parameter_error("features", features, _ALLOWED, _OWNER)
+        self._wanted = wanted
+        self.transformers: list[Any] = []
+
+    def fit(self, X: Snapshots, y: Any) -> SnapshotFeatures:
+        """Fit the transformers on some rows."""
+        wanted: list[Any] = []
+        for one in self._wanted:
+            wanted += _auto(X) if isinstance(one, str) and one == "auto" else [one]
+        self.transformers = [one if isinstance(one, str) else clone(one).fit(X, y) for one in wanted]
+        return self
+
+    def columns(self, X: Snapshots) -> Columns:
+        """What is told of each row; of two columns of one name the first."""
+        found: Columns = {}
+        for one in self.transformers:
+            made = attributes(X) if isinstance(one, str) else _transformed(one, X)
+            found.update({name: column for name, column in made.items() if name not in found})
+        return _finite(found)
+
+
+def attributes(X: Snapshots) -> Columns:
+    """The customer columns as of each row."""
+    frame = X.attributes()
+    names = column_names(frame)
+    data = read_columns(frame, [("attributes", name) for name in names])
+    return {name: extra_column(data[name], "attributes") for name in names}
+
+
+def _transformed(transformer: Any, X: Snapshots) -> Columns:
+    made = transformer.transform(X)
+    if hasattr(made, "toarray"):
+        made = made.toarray()
+    if isinstance(made, np.ndarray) and hasattr(transformer, "get_feature_names_out"):
+        names = transformer.get_feature_names_out()
+        return {str(name): made[:, j] for j, name in enumerate(names)}
+    if is_frame(made):
+        data = read_columns(made, [("features", name) for name in column_names(made)])
+        return {name: extra_column(series, "features") for name, series in data.series.items()}
+    return concat_columns(made, len(X), type(transformer).__name__.lower())
+
+
+def _auto(X: Snapshots) -> list[Any]:
+    """What is read of a log by default."""
+    sources: list[Any] = [InterPurchaseFeatures(), RFMTransformer()]
+    return [*sources, ATTRIBUTES] if X.log._attributes else sources
+
+
+def _is_source(one: Any) -> bool:
+    if isinstance(one, str):
+        return one in ("auto", ATTRIBUTES)
+    return not isinstance(one, type) and hasattr(one, "fit") and hasattr(one, "transform")
+
+
+def _finite(columns: Columns) -> Columns:
+    for name, column in columns.items():
+        if not isinstance(column, Category) and column.dtype.kind == "f" and np.isinf(column).any():
+            raise ParameterError(
+                f"The column {name!r} of X holds infinity in {int(np.isinf(column).sum()):,} of {len(column):,} rows. "
+                "A missing value is NaN: replace the others."
+            )
+    return columns
+
+
+def take(columns: Columns, rows: NDArray[Any]) -> Columns:
+    """The columns at some rows."""
+    return {name: c.take(rows) if isinstance(c, Category) else c[rows] for name, c in columns.items()}

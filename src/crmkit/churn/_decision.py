@@ -1,0 +1,85 @@
+"""From probabilities to yes and no: the threshold, and how many it reaches."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crmkit.churn._profit import ChurnProfit
+
+Floats = NDArray[np.float64]
+
+
+class Cut(NamedTuple):
+    """The least score that is called churn, and the share of the rows at or above it."""
+
+    threshold: float
+    target_fraction: float
+
+
+def score_of(profit: ChurnProfit | None, decision: str | None, probability: Floats, value: float | Floats) -> Floats:
+    """What the threshold is compared with: the probability, or the profit where customers differ in value."""
+    if profit is None or decision != "profit" or isinstance(value, float):
+        return probability
+    return profit.expected_profit(probability, value)
+
+
+def choose_cut(
+    decision: str | None,
+    decision_value: float | None,
+    profit: ChurnProfit | None,
+    probability: Floats,
+    churned: Floats,
+    value: float | Floats,
+    weight: Floats,
+    *,
+    held_out: bool,
+) -> Cut:
+    """Choose the threshold on rows whose outcome is known.
+
+    Without rows that the model has not seen (`held_out` is False), probabilities are taken at their word where
+    money decides: what a model earned on its own training rows is no evidence.
+    """
+    score = score_of(profit, decision, probability, value)
+    if decision == "profit" and profit is not None:
+        if held_out:
+            return Cut(*profit.cut(churned, score, probability, value)[:2])
+        return _expected_cut(profit, score, probability, value)
+    if decision in ("share", "f1"):
+        order, last = _descending(score)
+        called = np.cumsum(weight[order])[last]
+        if decision == "share":
+            good = np.flatnonzero(called <= (decision_value or 0.0) * called[-1] * (1 + 1e-12))
+            best = int(good[-1]) if len(good) else -1
+        else:
+            right = np.cumsum((weight * churned)[order])[last]
+            best = int(np.argmax(2 * right / (called + right[-1])))
+        return _cut_at(score[order][last], called, best)
+    threshold = 0.5 if decision_value is None else float(decision_value)
+    reached = probability >= threshold if decision == "threshold" else probability > threshold
+    return Cut(threshold, float(weight[reached].sum() / weight.sum()))
+
+
+def _expected_cut(profit: ChurnProfit, score: Floats, probability: Floats, value: float | Floats) -> Cut:
+    """Down to the score where contacting is expected to earn nothing, or the budget ends."""
+    order, last = _descending(score)
+    earned = np.cumsum(profit.expected_profit(probability, value)[order])[last]
+    spent = np.cumsum(profit.expected_cost(probability)[order])[last]
+    if profit.budget is not None:
+        earned = np.where(spent <= profit.budget * len(score) * (1 + 1e-12), earned, -np.inf)
+    best = int(np.argmax(earned))
+    return _cut_at(score[order][last], last + 1.0, best if earned[best] > 0 else -1)
+
+
+def _descending(score: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows by descending score, and the last place of each run of equal ones."""
+    order = np.argsort(-score, kind="stable")
+    return order, np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)
+
+
+def _cut_at(scores: Floats, called: NDArray[np.floating[Any]], best: int) -> Cut:
+    if best < 0:
+        return Cut(float("inf"), 0.0)
+    return Cut(float(scores[best]), float(called[best] / called[-1]))
