@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from crmkit.exceptions import ParameterError
-from crmkit.metrics import lift, normalised_gini
+from crmkit.metrics import gain_curve, lift, normalised_gini
 
 
 def naive_lift(y, score, share):
@@ -183,3 +183,35 @@ def test_gini_names_what_is_wrong():
         normalised_gini([1, 2], [1, 2, 3])
     with pytest.raises(ParameterError, match="missing or infinite"):
         normalised_gini([1, math.nan], [1, 2])
+
+
+@given(many_rows)
+def test_gain_curve_counts_what_is_found_at_each_score(pairs):
+    y, score = np.array(pairs).T
+    fraction, gain = gain_curve(y, score)
+    cuts = sorted(set(score.tolist()), reverse=True)
+    np.testing.assert_allclose(fraction, [0, *((score >= cut).mean() for cut in cuts)])
+    np.testing.assert_allclose(gain, [0, *(y[score >= cut].sum() / y.sum() for cut in cuts)])
+
+
+@given(many_rows, shares)
+def test_gain_over_fraction_is_the_lift(pairs, share):
+    y, score = zip(*pairs, strict=True)
+    gain = np.interp(share, *gain_curve(y, score))
+    assert gain / share == pytest.approx(lift(y, score, share=share))
+
+
+@given(many_rows.filter(lambda pairs: len({y for y, _ in pairs}) > 1))
+def test_area_of_the_gain_curve_is_the_gini(pairs):
+    y, score = zip(*pairs, strict=True)
+    area, best = (np.trapezoid(curve.gain, curve.fraction) - 0.5 for curve in (gain_curve(y, score), gain_curve(y, y)))
+    assert area / best == pytest.approx(normalised_gini(y, score), abs=1e-9)
+
+
+def test_gain_curve_names_itself():
+    with pytest.raises(ParameterError, match="The gain curve is not defined"):
+        gain_curve([0, 0], [1, 2])
+    with pytest.raises(ParameterError, match="'y_score' parameter of gain_curve"):
+        gain_curve([0, 1], [1])
+    fraction, gain = gain_curve([1, 1, 0], [3, 2, 1], sample_weight=[0, 2, 2])
+    assert (list(fraction), list(gain)) == ([0, 0, 0.5, 1], [0, 0, 1, 1])

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from crmkit._validation import check_float, check_vector
 from crmkit.exceptions import ParameterError
 
-__all__ = ["lift", "normalised_gini"]
+__all__ = ["GainCurve", "gain_curve", "lift", "normalised_gini"]
+
+Floats = NDArray[np.float64]
+
+
+class GainCurve(NamedTuple):
+    """How much is found by picking more and more rows; straight between its corners.
+
+    Attributes
+    ----------
+    fraction : ndarray of shape (n_cuts + 1,)
+        Share of the rows picked, from 0 to 1.
+    gain : ndarray of shape (n_cuts + 1,)
+        Share of all of `y_true` found in them, from 0 to 1.
+    """
+
+    fraction: Floats
+    gain: Floats
 
 
 def lift(y_true: ArrayLike, y_score: ArrayLike, *, share: float = 0.1, sample_weight: ArrayLike | None = None) -> float:
-    """Compare the best-scored share of the rows with all rows.
+    """Compare the best-scored share of the rows with all rows; by default, the lift of the top decile.
 
     A lift of 3 at a share of 0.1: the tenth of the customers with the highest scores holds three
     times as many buyers as a tenth picked blindly.
@@ -43,6 +62,7 @@ def lift(y_true: ArrayLike, y_score: ArrayLike, *, share: float = 0.1, sample_we
     See Also
     --------
     estimate : Gives the lift an interval: ``estimate(lift, y, score, groups=customer)``.
+    gain_curve : The lift at every share, times the share.
     normalised_gini : Looks at the order of all rows, of amounts as well.
     sklearn.metrics.roc_auc_score : Looks at the order of all rows, not at the head of the list.
 
@@ -71,6 +91,53 @@ def lift(y_true: ArrayLike, y_score: ArrayLike, *, share: float = 0.1, sample_we
     """
     owner = "lift"
     share = check_float("share", share, owner, low=0, high=1, closed="right")
+    picked, held = _gains(owner, y_true, y_score, sample_weight)
+    cut = share * picked[-1]
+    return float(np.interp(cut, picked, held) / cut / (held[-1] / picked[-1]))
+
+
+def gain_curve(y_true: ArrayLike, y_score: ArrayLike, *, sample_weight: ArrayLike | None = None) -> GainCurve:
+    """Compute the share of the buyers or churners found by picking more and more of the best-scored rows.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n,)
+        What happened: 0 and 1, or amounts that are not negative.
+    y_score : array-like of shape (n,)
+        The scores, higher for those to be picked first.
+    sample_weight : array-like of shape (n,), default=None
+        How much each row counts, not negative; all the same if None.
+
+    Returns
+    -------
+    GainCurve
+        ``fraction`` and ``gain``: arrays with a corner for each different score, and (0, 0) before them.
+
+    Raises
+    ------
+    crmkit.exceptions.ParameterError
+        As `lift`.
+
+    See Also
+    --------
+    lift : ``gain / fraction`` at one share; at 0.1 the lift of the top decile.
+    normalised_gini : The area between this curve and the diagonal, over the largest there can be: the Gini
+        coefficient of churn models, ``2 * AUC - 1``.
+    profit_curve : The same in money.
+
+    Examples
+    --------
+    >>> from crmkit.metrics import gain_curve
+    >>> fraction, gain = gain_curve([1, 0, 1, 0], [0.9, 0.4, 0.4, 0.1])
+    >>> fraction, gain
+    (array([0.  , 0.25, 0.75, 1.  ]), array([0. , 0.5, 1. , 1. ]))
+    """
+    picked, held = _gains("gain_curve", y_true, y_score, sample_weight)
+    return GainCurve(picked / picked[-1], held / held[-1])
+
+
+def _gains(owner: str, y_true: ArrayLike, y_score: ArrayLike, sample_weight: ArrayLike | None) -> tuple[Floats, Floats]:
+    """The weight of the rows picked, and how much is in them, after each run of equal scores."""
     true = check_vector("y_true", y_true, np.float64, owner)
     n = len(true)
     score = check_vector("y_score", y_score, np.float64, owner, n=n)
@@ -81,19 +148,19 @@ def lift(y_true: ArrayLike, y_score: ArrayLike, *, share: float = 0.1, sample_we
     for name, values in (("y_true", true), ("sample_weight", weight)):
         if n and values.min() < 0:
             raise ParameterError(
-                f"The {name!r} parameter of lift must not be negative. "
+                f"The {name!r} parameter of {owner} must not be negative. "
                 f"Got {values.min()} at position {values.argmin()} instead."
             )
     amount = true * weight
     if not amount.sum() > 0:
-        raise ParameterError("The lift is not defined: 'y_true' is 0 in all of the rows that count.")
+        raise ParameterError(
+            f"The {owner.replace('_', ' ')} is not defined: 'y_true' is 0 in all of the rows that count."
+        )
     order = np.argsort(-score)
     # The gains curve has a corner after each run of equal scores and is straight between them.
     last = np.append(np.flatnonzero(np.diff(score[order])), n - 1)
     picked = np.concatenate(([0.0], np.cumsum(weight[order])[last]))
-    held = np.concatenate(([0.0], np.cumsum(amount[order])[last]))
-    cut = share * picked[-1]
-    return float(np.interp(cut, picked, held) / cut / (held[-1] / picked[-1]))
+    return picked, np.concatenate(([0.0], np.cumsum(amount[order])[last]))
 
 
 def normalised_gini(y_true: ArrayLike, y_score: ArrayLike) -> float:
