@@ -28,6 +28,9 @@ _OWNER = "DriftReport"
 #: moved: in smaller bins chance exceeds the cutoff much more often than it should.
 _PER_BIN, _PER_LEVEL = 20, 10
 
+#: Lines of a report that are printed; a page shows all.
+_MOST_SHOWN = 20
+
 _HEADS = ("name", "sort", "psi", "cutoff", "moved", "missing_then", "missing_now")
 
 
@@ -77,9 +80,9 @@ class DriftReport:
     >>> now = pd.DataFrame({"visits": rng.poisson(5, 500), "plan": rng.choice(["a", "b"], 500)})
     >>> DriftReport.from_tables(then, now)
     DriftReport(1 of 2 moved, 0.1 expected by chance; 1,000 rows then, 500 now)
-             sort     psi    cutoff  moved  missing_then  missing_now
-    visits  feature  0.203   0.051     yes          0.0%         0.0%
-    plan    feature  0.001   0.012      no          0.0%         0.0%
+               sort    psi  cutoff  moved  missing_then  missing_now
+    visits  feature  0.224   0.033    yes          0.0%         0.0%
+    plan    feature  0.001   0.012     no          0.0%         0.0%
     """
 
     table: Any
@@ -152,8 +155,9 @@ class DriftReport:
             If `now` lacks a column, or `then` one of `scores`.
         """
         check_parameters(bins, level, _OWNER)
-        own = _Sample.of_table(then, scores=scores)
-        return cls._make(own, _Sample.of_table(now, [*own.features, *own.scores], scores), bins, level, "rows")
+        own = _Sample.of_table(then, "then", (), scores)
+        other = _Sample.of_table(now, "now", (*own.features, *own.scores), scores)
+        return cls._make(own, other, bins, level, "rows")
 
     @classmethod
     def _make(cls, then: _Sample, now: _Sample, bins: int | None, level: float, unit: str) -> Self:
@@ -177,13 +181,14 @@ class DriftReport:
 
     def __repr__(self) -> str:
         said, lines = self._lines()
-        cells = [["", *_HEADS[1:]], *lines]
+        cells = [["", *_HEADS[1:]], *lines[:_MOST_SHOWN]]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         text = [
             "  ".join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])
             for row in cells
         ]
-        return "\n".join([f"DriftReport({said})", *text])
+        more = [f"… and {len(lines) - _MOST_SHOWN} more"] if len(lines) > _MOST_SHOWN else []
+        return "\n".join([f"DriftReport({said})", *text, *more])
 
     def _repr_html_(self) -> str:
         said, lines = self._lines()
@@ -241,10 +246,10 @@ def drift_over_time(
     >>> log = EventLog.from_frame(load_cdnow(), customer="customer_id", time="date", value="value")
     >>> X = log.snapshots(pd.date_range("1997-10-01", "1998-04-01", freq="3MS"))
     >>> found = drift_over_time(RFMTransformer().fit(X), X)
-    >>> found.loc[found["name"] == "frequency", ["as_of", "psi", "cutoff", "moved"]].round(3)
-           as_of    psi  cutoff  moved
-    1 1998-01-01  0.023   0.011   True
-    7 1998-04-01  0.051   0.011   True
+    >>> found.loc[found["name"] == "frequency", ["psi", "cutoff", "moved"]].round(3)
+         psi  cutoff  moved
+    1  0.017   0.008   True
+    4  0.046   0.008   True
     """
     owner = "drift_over_time"
     check_parameters(bins, level, owner)
@@ -286,16 +291,20 @@ class _Sample:
     backend: Literal["pandas", "polars"]
 
     @classmethod
-    def of_table(cls, table: Any, wanted: list[str] | None = None, scores: tuple[str, ...] = ()) -> _Sample:
-        columns = _columns(table, wanted, scores)
+    def of_table(cls, table: Any, parameter: str, wanted: tuple[str, ...], scores: tuple[str, ...]) -> _Sample:
+        columns = _columns(table, parameter)
+        for name in (*wanted, *scores):
+            if name not in columns:
+                raise ColumnNotFoundError.from_name(parameter, name, columns)
         n = len(next(iter(columns.values()), ()))
         features = {name: column for name, column in columns.items() if name not in scores}
         return cls(features, {name: columns[name] for name in scores}, n, _backend_of(table))
 
     def take(self, X: Snapshots, rows: NDArray[np.bool_]) -> _Sample:
         """Some of the rows, which are those of X."""
-        parts = [{name: column[rows] for name, column in one.items()} for one in (self.features, self.scores)]
-        return _Sample(*parts, len(np.unique(X.codes[rows])), self.backend)
+        features = {name: column[rows] for name, column in self.features.items()}
+        scores = {name: column[rows] for name, column in self.scores.items()}
+        return _Sample(features, scores, len(np.unique(X.codes[rows])), self.backend)
 
 
 def compare(then: _Sample, now: _Sample, bins: int | None, level: float) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -348,12 +357,12 @@ def _told(estimator: Any, X: Any) -> _Sample:
         maker = estimator[:-1] if hasattr(estimator, "steps") and _says(estimator) else estimator
         if not hasattr(maker, "transform"):
             raise ParameterError(
-                f"{_OWNER} finds nothing to compare: {type(estimator).__name__} has neither feature_table, features nor "
-                "transform. Compare tables by DriftReport.from_tables."
+                f"{_OWNER} finds nothing to compare: {type(estimator).__name__} has neither feature_table, features "
+                "nor transform. Compare tables by DriftReport.from_tables."
             )
         table = maker.transform(X)
         names = getattr(maker, "get_feature_names_out", lambda: None)()
-    features = _columns(table, names=names)
+    features = _columns(table, "X", names)
     said = _said(estimator, X)
     scores = {} if said is None else {said[0]: said[1]}
     n = len(np.unique(X.codes)) if isinstance(X, Snapshots) else len(next(iter(features.values()), ()))
@@ -382,23 +391,18 @@ def _said(estimator: Any, X: Any) -> tuple[str, NDArray[Any]] | None:
     return "prediction", said.astype(object) if said.dtype.kind in "OSU" else said
 
 
-def _columns(table: Any, wanted: list[str] | None = None, scores: tuple[str, ...] = (), names: Any = None) -> Columns:
+def _columns(table: Any, parameter: str, names: Any = None) -> Columns:
     """Columns by name: numbers as they are, everything else as objects, None where it is missing."""
     if is_frame(table):
-        wanted = list(dict.fromkeys([*(column_names(table) if wanted is None else wanted), *scores]))
-        data = read_columns(table, [("table", name) for name in wanted])
-        found = {name: extra_column(series, "table") for name, series in data.series.items()}
+        data = read_columns(table, [(parameter, name) for name in column_names(table)])
+        found = {name: extra_column(series, parameter) for name, series in data.series.items()}
         return {name: one.to_array() if isinstance(one, Category) else one for name, one in found.items()}
     array = np.asarray(table.toarray() if hasattr(table, "toarray") else table)
     if array.ndim != 2 or array.dtype.kind not in "iufb":
         allowed = "a frame, a dict of arrays, or an array of numbers of shape (n, n_columns)"
-        raise parameter_error("table", table, allowed, _OWNER)
+        raise parameter_error(parameter, table, allowed, _OWNER)
     names = [f"x{j}" for j in range(array.shape[1])] if names is None else names
-    found = {str(name): array[:, j] for j, name in enumerate(names)}
-    for name in wanted or []:
-        if name not in found:
-            raise ColumnNotFoundError.from_name("table", name, found)
-    return found
+    return {str(name): array[:, j] for j, name in enumerate(names)}
 
 
 def _backend_of(X: Any) -> Literal["pandas", "polars"]:
