@@ -17,9 +17,9 @@ from crmkit._validation import check_float, check_int, parameter_error
 from crmkit.churn._columns import is_frame
 from crmkit.events import Snapshots
 from crmkit.exceptions import ColumnNotFoundError, ParameterError
-from crmkit.metrics import stability_cutoff
-from crmkit.metrics._stability import counts_by_bin, index_of
+from crmkit.metrics import population_stability_index, stability_cutoff
 
+Floats = NDArray[np.float64]
 Columns = dict[str, NDArray[Any]]
 
 _OWNER = "DriftReport"
@@ -315,35 +315,36 @@ def compare(then: _Sample, now: _Sample, bins: int | None, level: float) -> Iter
     bins = max(2, min(10, n // _PER_BIN)) if bins is None else bins
     for sort, own, other in (("feature", then.features, now.features), ("score", then.scores, now.scores)):
         for name, column in own.items():
-            counts, missing = _counts(name, column, other[name], n, bins)
-            psi = index_of(counts)
-            cutoff = stability_cutoff(then.n, now.n, max(counts.shape[1], 2), level=level)
+            codes = _codes(name, column, other[name], n, bins)
+            n_bins = max(2, len(np.unique(np.concatenate(codes))))
+            psi = population_stability_index(*codes, bins=n_bins)
+            cutoff = stability_cutoff(then.n, now.n, n_bins, level=level)
+            missing = (float(np.isnan(one).mean()) for one in codes)
             figures = {"psi": psi, "cutoff": cutoff, "moved": psi > cutoff}
-            yield name, sort, {**figures, "missing_then": missing[0], "missing_now": missing[1]}
+            yield name, sort, {**figures, **dict(zip(_HEADS[-2:], missing, strict=True))}
 
 
-def _counts(
-    name: str, then: NDArray[Any], now: NDArray[Any], n: int, bins: int
-) -> tuple[NDArray[np.float64], tuple[float, float]]:
-    """Counts by bin, and shares that are missing."""
+def _codes(name: str, then: NDArray[Any], now: NDArray[Any], n: int, bins: int) -> tuple[Floats, Floats]:
+    """The bin of each value, NaN where it is missing."""
     gone = pd.isna(then), pd.isna(now)
-    missing = float(gone[0].mean()), float(gone[1].mean())
-    texts = [one.dtype.kind == "O" for one in (then, now)]
-    if any(texts):
-        for text, empty in zip(texts, gone, strict=True):
-            if not text and not empty.all():
-                raise ParameterError(
-                    f"The column {name!r} holds text or categories in one group of rows, and numbers in the other. "
-                    "Convert one of them."
-                )
-    elif len(np.unique(then[~gone[0]])) > bins:
-        return counts_by_bin(then, now, bins), missing
-    # Codes of levels; those that are too rare to be counted alone are one, with those that are new.
+    for column, empty in ((then, gone[1]), (now, gone[0])):
+        if column.dtype.kind == "O" and {then.dtype.kind, now.dtype.kind} != {"O"} and not empty.all():
+            raise ParameterError(
+                f"The column {name!r} holds text or categories in one group of rows, and numbers in the other. "
+                "Convert one of them."
+            )
+    known = then[~gone[0]]
+    if known.dtype.kind != "O" and len(np.unique(known)) > bins:
+        edges = np.unique(np.quantile(known, np.arange(1, bins) / bins, method="inverted_cdf"))
+        found = (
+            np.where(empty, np.nan, np.searchsorted(edges, one)) for one, empty in zip((then, now), gone, strict=True)
+        )
+        return next(found), next(found)
+    # Levels that are too rare to be counted alone are one, with those that are new.
     codes, levels = pd.factorize(np.concatenate([then, now]))
-    known = np.bincount(codes[: len(then)][~gone[0]], minlength=len(levels))
-    rare = known * (n / len(then)) < _PER_LEVEL
-    kept = np.append(np.where(rare, len(levels), np.arange(len(levels))), np.nan)[codes]
-    return counts_by_bin(kept[: len(then)], kept[len(then) :], max(len(levels) + 1, 2)), missing
+    held = np.bincount(codes[: len(then)][~gone[0]], minlength=len(levels)) * (n / len(then))
+    kept = np.append(np.where(held < _PER_LEVEL, len(levels), np.arange(len(levels))), np.nan)[codes]
+    return kept[: len(then)], kept[len(then) :]
 
 
 def _told(estimator: Any, X: Any) -> _Sample:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from crmkit._validation import check_float, check_int, check_vector, parameter_error
 from crmkit.exceptions import ParameterError
 
-__all__ = ["counts_by_bin", "index_of", "population_stability_index", "stability_cutoff"]
+__all__ = ["population_stability_index", "stability_cutoff"]
 
 _OWNER = "population_stability_index"
 
@@ -73,11 +73,6 @@ def population_stability_index(expected: ArrayLike, actual: ArrayLike, *, bins: 
     >>> round(population_stability_index(["a", "a", "b", "b"], ["a", "b", "b", "b"]), 3)
     0.275
     """
-    return index_of(counts_by_bin(expected, actual, bins))
-
-
-def counts_by_bin(expected: ArrayLike, actual: ArrayLike, bins: int | ArrayLike = 10) -> NDArray[np.float64]:
-    """Count both samples, of shape (2, n_bins), in the bins that hold something of either."""
     is_number, samples = _read(expected, actual)
     for name, sample in zip(("expected", "actual"), samples, strict=True):
         if len(sample) == 0:
@@ -90,11 +85,7 @@ def counts_by_bin(expected: ArrayLike, actual: ArrayLike, bins: int | ArrayLike 
         edges = _quantiles(samples[0], n_bins) if is_number else None
     codes, n = _by_level(samples) if edges is None else _by_edges(samples, edges)
     counts = np.array([np.bincount(sample, minlength=n) for sample in codes], dtype=np.float64)
-    return counts[:, counts.sum(axis=0) > 0]
-
-
-def index_of(counts: NDArray[np.float64]) -> float:
-    """The index of the counts of two samples."""
+    counts = counts[:, counts.sum(axis=0) > 0]
     shares = np.maximum(counts, 0.5) / counts.sum(axis=1, keepdims=True)
     return float(((shares[1] - shares[0]) * np.log(shares[1] / shares[0])).sum())
 
