@@ -341,20 +341,22 @@ def _cuts(owner: str, y_true: Any, y_score: Any, value: Any, incentive: Any, con
     gift = check_money("incentive", incentive, owner, n=n, low=0)
     call = check_money("contact", contact, owner, n=n, low=0)
     weight = check_weights(weights, n, owner)
-    # A churner's gift is part of the gain: it is paid where the churner stays.
-    gain, cost = churned * (worth - gift), (1 - churned) * gift + call
     order = np.argsort(-score)
     score = score[order]
+    left = churned.astype(np.bool_)[order]  # an eighth of the memory, read in random order
+    worth, gift, call = (part if isinstance(part, float) else part[order] for part in (worth, gift, call))
+    # A churner's gift is part of the gain: it is paid where the churner stays.
+    gain, cost = left * (worth - gift), ~left * gift + call
     last = np.append(np.flatnonzero(score[1:] != score[:-1]), n - 1)
-    if weight is None:
-        rows = last + 1.0
-    else:
-        gain, cost, rows = gain * weight, cost * weight, np.cumsum(weight[order])[last]
+    rows = last + 1.0
+    if weight is not None:
+        weight = weight[order]
+        gain, cost, rows = gain * weight, cost * weight, np.cumsum(weight)[last]
     zero = [0.0]
     return _Sums(
         rows=np.concatenate((zero, rows)),
-        gain=np.concatenate((zero, np.cumsum(gain[order])[last])),
-        cost=np.concatenate((zero, np.cumsum(cost[order])[last])),
+        gain=np.concatenate((zero, np.cumsum(gain)[last])),
+        cost=np.concatenate((zero, np.cumsum(cost)[last])),
         threshold=np.concatenate(([np.inf], score[last])),
     )
 
