@@ -45,7 +45,7 @@ __all__ = [
     "boosted_trees",
     "check_sample_weight",
     "num_samples",
-    "one_openmp_thread",
+    "one_thread",
     "output_container",
     "safe_indexing",
     "validate_parameter_constraints",
@@ -83,11 +83,11 @@ def output_container(estimator: Any, method: str = "transform") -> str:
     return str(_get_output_config(method, estimator)["dense"])
 
 
-def one_openmp_thread() -> AbstractContextManager[object]:
-    """Return a context in which scikit-learn's gradient boosting uses one thread.
+def one_thread() -> AbstractContextManager[object]:
+    """Return a context in which gradient boosting and the linear algebra of numpy use one thread.
 
-    Its threads meet after every node of a tree, and wait for each other by spinning: with few rows, on
-    cores that others use too, that took ten times as long as one thread.
+    Their threads meet after every node of a tree, or every product, and wait for each other by spinning:
+    with few rows, on cores that others use too, that took ten times as long as one thread.
 
     Returns
     -------
@@ -95,10 +95,10 @@ def one_openmp_thread() -> AbstractContextManager[object]:
 
     Examples
     --------
-    >>> with one_openmp_thread():
+    >>> with one_thread():
     ...     pass
     """
-    return _get_threadpool_controller().limit(limits=1, user_api="openmp")
+    return _get_threadpool_controller().limit(limits=1)
 
 
 class Trees(NamedTuple):

@@ -91,7 +91,7 @@ def _logistic(said: Floats, came: Floats, weight: Floats) -> tuple[Floats, float
     """
     used = np.arange(said.shape[1])
     while True:
-        beta = _newton(said[:, used], came, weight)
+        beta = _newton(said[:, used], came, weight, 1.0 / said.shape[1])
         if len(used) == 1 or (beta[:-1] >= 0).all():
             break
         used = np.delete(used, beta[:-1].argmin())
@@ -100,12 +100,12 @@ def _logistic(said: Floats, came: Floats, weight: Floats) -> tuple[Floats, float
     return weights, float(beta[-1])
 
 
-def _newton(said: Floats, came: Floats, weight: Floats) -> Floats:
+def _newton(said: Floats, came: Floats, weight: Floats, equal: float) -> Floats:
     k = said.shape[1]
     table = np.column_stack([said, np.ones(len(said))])
-    centre = np.append(np.full(k, 1.0 / k), 0.0)
+    centre = np.append(np.full(k, equal), 0.0)
     pull = np.append(np.full(k, _PULL), 1e-9)
-    beta, value = centre, np.inf
+    beta = centre
     for _ in range(100):
         eta = table @ beta
         p = expit(eta)

@@ -313,9 +313,9 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
     def _churn_label(self, *, bare: bool) -> Any:
         found = self.classes_
         if self.pos_label is not None:
-            same = [label for label in found if type(label) is type(self.pos_label) or not isinstance(label, str)]
-            for label in same:
-                if label == self.pos_label:
+            for label in found:
+                # numpy finds no text equal to a number, but says so with a warning.
+                if isinstance(label, str) == isinstance(self.pos_label, str) and label == self.pos_label:
                     return label
             raise ParameterError(f"pos_label={self.pos_label!r} is not one of the labels of y: {found.tolist()}.")
         if found.dtype.kind in "biuf" and 1 in found.tolist():

@@ -133,8 +133,12 @@ def _transformed(transformer: Any, X: Snapshots) -> Columns:
 
 def _auto(X: Snapshots) -> list[Any]:
     """What is read of a log by default."""
-    sources: list[Any] = [InterPurchaseFeatures(), RFMTransformer()]
-    return [*sources, ATTRIBUTES] if X.log._attributes else sources
+    sources: list[Any] = [InterPurchaseFeatures()]
+    if X.log.has_money:
+        sources.append(RFMTransformer())
+    if X.log._attributes:
+        sources.append(ATTRIBUTES)
+    return sources
 
 
 def _is_source(one: Any) -> bool:

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
-from crmkit._compat import one_openmp_thread
+from crmkit._compat import one_thread
 
 Floats = NDArray[np.float64]
 
@@ -127,4 +127,4 @@ def members_of(model: Any, M: Floats, source: NDArray[np.intp], reference: Float
 
 def threads(n_rows: int) -> AbstractContextManager[object]:
     """A context in which trees use one thread for few rows."""
-    return one_openmp_thread() if n_rows < _MANY_ROWS else nullcontext()
+    return one_thread() if n_rows < _MANY_ROWS else nullcontext()
