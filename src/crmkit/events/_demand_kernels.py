@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from crmkit._numba import kernel
+from crmkit._numba._money_kernels import add_money
 from crmkit._numba._period_kernels import period_of
-from crmkit.events._summary_kernels import add_money
 
 _DAY = 86_400_000_000
 

@@ -243,17 +243,6 @@ def running_maximum(start, stop, pointers, times):
 
 
 @kernel
-def to_cents(start, stop, money, cents):
-    """Money as whole cents; returns False at the first amount that is none."""
-    for i in range(start, stop):
-        scaled = np.rint(money[i] * 100.0)
-        if not (abs(scaled) < 9007199254740992.0 and scaled / 100.0 == money[i]):
-            return False
-        cents[i] = np.int64(scaled)
-    return True
-
-
-@kernel
 def first_of_orders(start, stop, pointers, orders, roles, first):
     """For each event, the first purchase of the same customer and order; -1 where there is none.
 

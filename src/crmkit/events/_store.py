@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from crmkit._frames import Category, localize
 from crmkit._numba import run_in_ranges
+from crmkit._numba._money_kernels import to_cents
 from crmkit.events._sort_kernels import (
     count_buckets,
     count_ties,
@@ -26,7 +27,6 @@ from crmkit.events._sort_kernels import (
     sort_rows_of_buckets,
     sort_ties,
     tie_runs,
-    to_cents,
 )
 
 Column = NDArray[Any] | Category

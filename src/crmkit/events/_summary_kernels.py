@@ -13,34 +13,9 @@ import math
 import numpy as np
 
 from crmkit._numba import kernel
+from crmkit._numba._money_kernels import add_money, money_of
 
 _DAY = 86_400_000_000.0
-
-
-@kernel
-def add_money(total, cents, money, position):
-    """A sum and one more amount."""
-    whole, exact, high, low = total
-    if len(cents) > 0:
-        return whole + cents[position], exact, high, low
-    amount = money[position]
-    scaled = np.rint(amount * 100.0)
-    if exact and abs(scaled) < 9007199254740992.0 and scaled / 100.0 == amount:
-        whole += np.int64(scaled)
-    else:
-        exact = False
-    # Knuth's two-sum: what rounding drops from `high` goes into `low`.
-    added = high + amount
-    part = added - high
-    low += (high - (added - part)) + (amount - part)
-    return whole, exact, added, low
-
-
-@kernel
-def money_of(total):
-    """The value of a sum."""
-    whole, exact, high, low = total
-    return whole / 100.0 if exact else high + low
 
 
 @kernel

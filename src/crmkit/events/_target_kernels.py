@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from crmkit._numba import kernel
-from crmkit.events._summary_kernels import add_money, money_of
+from crmkit._numba._money_kernels import add_money, money_of
 
 #: Smallest share of a purchase that is left by decay.
 FAINTEST = 1e-300
