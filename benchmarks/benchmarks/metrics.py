@@ -58,6 +58,38 @@ class Lift:
         lift(self.y, self.score)
 
 
+class Decisions:
+    """A million scores: all different, or ties of a hundred; one value for all, or one for each customer."""
+
+    params = [
+        ["expected_maximum_profit_churn", "profit_curve", "gain_curve", "brier_decomposition", "subgroup_table"],
+        ["distinct", "ties"],
+        ["one value", "own values"],
+    ]
+    param_names = ["metric", "scores", "value"]
+
+    def setup(self, metric, scores, value):
+        money = metric in ("expected_maximum_profit_churn", "profit_curve")
+        if value == "own values" and not money:
+            raise NotImplementedError("no money in it")
+        rng = np.random.default_rng(0)
+        p = rng.random(1_000_000)
+        y = (rng.random(len(p)) < p / 2).astype(np.int64)
+        p = p if scores == "distinct" else np.round(p, 4)
+        function = getattr(metrics, metric)
+        options = {"value": rng.uniform(0, 400, size=len(p))} if value == "own values" else {}
+        if metric == "subgroup_table":
+            self.call = lambda: function(y, p > 0.5, (10 * p).astype(np.int64))
+        else:
+            self.call = lambda: function(y, p, **options)
+
+    def time_metric(self, metric, scores, value):
+        self.call()
+
+    def peakmem_metric(self, metric, scores, value):
+        self.call()
+
+
 class Recommendations:
     """Lists of ten for as many customers and items as MovieLens-20M has, each with ten relevant items."""
 

@@ -9,7 +9,13 @@ from sklearn.pipeline import make_pipeline
 
 from crmkit import EventLog, RFMTransformer
 from crmkit.datasets import make_purchases
-from crmkit.model_selection import TemporalSplit, backtest, permutation_importance, temporal_train_test_split
+from crmkit.model_selection import (
+    ProfitScorer,
+    TemporalSplit,
+    backtest,
+    permutation_importance,
+    temporal_train_test_split,
+)
 
 
 def rows_of(n_customers, text=False):
@@ -76,3 +82,23 @@ class Importance:
     def track_sum_of_importances(self):
         """Not a time: if this moves, the result did."""
         return float(np.sum(permutation_importance(self.model, self.X, self.y, random_state=0).importances_mean))
+
+
+class Profit:
+    """What reading each customer's value from 130,000 rows adds to scoring them."""
+
+    params = [["expected_maximum_profit", "profit"], [200, "worth"]]
+    param_names = ["metric", "value"]
+    timeout = 300
+
+    def setup(self, metric, value):
+        X = rows_of(10_000)
+        worth = pd.DataFrame({"customer_id": X.log.customers, "worth": 1.0 + np.arange(X.log.n_customers) % 300})
+        log = X.log.with_attributes(worth, customer="customer_id")
+        self.X = log.snapshots(np.unique(X.as_of), horizon="90D")
+        self.y = self.X.churned()
+        self.model = make_pipeline(RFMTransformer(), LogisticRegression(max_iter=1000)).fit(self.X, self.y)
+        self.scorer = ProfitScorer(metric, value=value)
+
+    def time_score(self, metric, value):
+        self.scorer(self.model, self.X, self.y)
