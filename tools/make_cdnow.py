@@ -3,10 +3,10 @@
     pip download --no-deps lifetimes==0.11.3
     python tools/make_cdnow.py Lifetimes-0.11.3-py3-none-any.whl
 
-The file holds the columns as whole numbers, which compress to an eighth of the text: the lines of
-each customer (customers are numbered 1, 2, … in the order of the master file), the day of each line
-counted from 1997-01-01, its CDs and its cents. The sample is a list of customers: its lines are
-theirs in the master file, which is checked here.
+The file holds the columns as whole numbers (customers are numbered 1, 2, … in the order of the master
+file), coded by what `crmkit.datasets` expects of each after reading those before it. So the library's
+own reader runs here too, is told the numbers that it is to find, and notes what it expected. The
+sample is a list of customers: its lines are theirs in the master file, which is checked here.
 """
 
 from __future__ import annotations
@@ -17,6 +17,10 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+
+from crmkit.datasets import load_cdnow
+from crmkit.datasets._cdnow import decode
+from crmkit.datasets._lanes import LANES, WHOLE, LaneReader
 
 MASTER = "lifetimes/datasets/CDNOW_master.txt"
 SAMPLE = "lifetimes/datasets/CDNOW_sample.txt"
@@ -61,14 +65,71 @@ def main(path: str) -> None:
     )
     if not complete:
         raise SystemExit("The sample is not a part of the master file, or a file is not in the expected order.")
-    np.savez_compressed(
-        TARGET,
-        lines=lines.astype(np.uint16),
-        day=day.astype(np.uint16),
-        quantity=quantity.astype(np.uint8),
-        cents=cents.astype(np.int32),
-        sample=chosen.astype(np.uint16),
-    )
+    above = np.where(quantity < 6, cents // 16_384, 0)
+    joined, numbers = numbers_to_find(lines, chosen, day, quantity, cents - 16_384 * above)
+    above = np.repeat(np.arange(len(cents)), above)
+    writer = Writer(numbers)
+    decode(writer, joined, above)
+    np.savez(TARGET, words=writer.words_of_notes(), joined=joined.astype("<u2"), above=above.astype("<u4"))
+    for whole, positions in ((True, np.arange(len(day))), (False, rows)):
+        frame = load_cdnow(sample=not whole)
+        days = (frame["date"] - np.datetime64("1997-01-01")).dt.days
+        found = frame["customer_id"], days, frame["quantity"], frame["value"] * 100
+        if not all(np.array_equal(one.round(), column[positions]) for one, column in zip(found, master, strict=True)):
+            raise SystemExit("What was written is not read back.")
+
+
+def numbers_to_find(
+    lines: np.ndarray, chosen: np.ndarray, day: np.ndarray, quantity: np.ndarray, cents: np.ndarray
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Return the customers by day, and what `decode` reads, in its order."""
+    owner = np.repeat(np.arange(len(lines)), lines)
+    start = np.cumsum(lines) - lines
+    first, step = day[start], np.diff(day, prepend=0)
+    step[start] = -1
+    # The day on which most of 31 customers in a row bought first, which does not go back.
+    around = [np.bincount(first[max(0, at - 15) : at + 16]).argmax() for at in range(len(first))]
+    main = np.maximum.accumulate(around)
+    found = [lines, (first - main) % 90]
+    for low, high in ((2, 3), (3, 6), (6, 12), (12, 256)):
+        found.append(step[(step >= 0) & ((low <= lines) & (lines < high))[owner]])
+    found += [np.diff(np.sort(chosen), prepend=0), quantity]
+    by_day = np.argsort(day, kind="stable")
+    found.append(cents[by_day[quantity[by_day] == 1]])
+    for rows in np.split(by_day, np.searchsorted(day[by_day], [137, 273, 410])):
+        found += [cents[rows[quantity[rows] == several]] for several in range(2, 6)]
+    many = quantity > 5
+    steps = 64 * quantity[many]
+    found += [cents[many] // steps, cents[many] % steps]
+    return np.bincount(main, minlength=90), found
+
+
+class Writer(LaneReader):
+    """The reader, told what it is to find."""
+
+    def __init__(self, numbers: list[np.ndarray]) -> None:
+        self.numbers = np.concatenate(numbers)
+        self.notes: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def _find(self, n: int, *_: object) -> np.ndarray:
+        found, self.numbers = self.numbers[:n], self.numbers[n:]
+        return found
+
+    def _advance(self, low: np.ndarray, size: np.ndarray) -> None:
+        self.notes.append((low, size))
+
+    def words_of_notes(self) -> np.ndarray:
+        """Return what the reader needs to find the same: it is written from the end to the beginning."""
+        if len(self.numbers):
+            raise SystemExit("The reader asked for fewer numbers than there are.")
+        states, words = np.full(LANES, 1 << 31, dtype=np.int64), []
+        for low, size in reversed(self.notes):
+            now = states[: len(size)]
+            large = np.flatnonzero(now >> 33 >= size)
+            words.append(now[large] % (1 << 32))
+            now[large] >>= 32
+            now[:] = now // size * WHOLE + low + now % size
+        return np.concatenate([states >> 32, states % (1 << 32), *reversed(words)]).astype("<u4")
 
 
 if __name__ == "__main__":
