@@ -27,6 +27,7 @@ FEWEST: dict[str, tuple[int, int]] = {
     "CLVEstimator": (1, 13),
     "CLVRegressor": (1, 13),
     "CUSUMChart": (1, 10),
+    "ChurnClassifier": (40, 23),
     "ConformalRegressor": (1, 13),
     "ContentRecommender": (40, 13),
     "CrostonForecaster": (1, 14),
@@ -58,7 +59,10 @@ FEWEST: dict[str, tuple[int, int]] = {
 }
 
 #: Estimators that take snapshots, and tables as well: both are checked.
-TABLES: dict[str, Any] = {"EMASmoother": np.random.default_rng(0).normal(size=(30, 12))}
+TABLES: dict[str, tuple[Any, Any]] = {
+    "ChurnClassifier": (np.random.default_rng(0).normal(size=(80, 3)), np.arange(80) % 2),
+    "EMASmoother": (np.random.default_rng(0).normal(size=(30, 12)), None),
+}
 
 #: What an estimator needs to be told that cannot have a default.
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -94,7 +98,7 @@ def expected_failures(estimator: Any) -> dict[str, str]:
 def own_checks(name: str, estimator: Any) -> Iterator[tuple[str, Any]]:
     yield from estimator_checks(estimator)
     if name in TABLES:
-        yield from ((f"table-{check}", run) for check, run in estimator_checks(estimator, TABLES[name]))
+        yield from ((f"table-{check}", run) for check, run in estimator_checks(estimator, *TABLES[name]))
 
 
 def all_own_checks() -> Iterator[Any]:

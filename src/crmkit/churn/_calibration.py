@@ -73,7 +73,7 @@ class Calibrator:
 
     def log_odds(self, said: Floats) -> Floats:
         """One value a row, before any steps."""
-        return said @ self.weights + self.intercept
+        return np.asarray((said * self.weights).sum(axis=1) + self.intercept)
 
     def probability(self, said: Floats) -> Floats:
         """Probability of churn."""

@@ -293,7 +293,8 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
         """1 where y means churn; sets `classes_` and `pos_label_`."""
         if y is None:
             raise ParameterError(
-                f"{_OWNER} requires y to be passed, but the target y is None. For Snapshots, pass X.churned()."
+                f"{_OWNER} requires y to be passed, but the target y is None. Pass the outcome of each row, such as "
+                "X.churned()."
             )
         labels = column_or_1d(y, warn=True)
         if len(labels) != n:
@@ -313,7 +314,7 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
     def _churn_label(self, *, bare: bool) -> Any:
         found = self.classes_
         if self.pos_label is not None:
-            for label in found:
+            for label in found if np.ndim(self.pos_label) == 0 else ():
                 # numpy finds no text equal to a number, but says so with a warning.
                 if isinstance(label, str) == isinstance(self.pos_label, str) and label == self.pos_label:
                     return label

@@ -107,8 +107,15 @@ def _linear(
     coefficients = np.ravel(getattr(model, "coef_", []))
     if len(coefficients) != len(reference):
         return None
-    to_feature = (source[:, None] == np.arange(n_features)) * coefficients[:, None]
-    return lambda rows: (rows - reference) @ to_feature
+
+    def added(rows: Floats) -> Floats:
+        # Column by column: a matrix product adds in an order that depends on the other rows.
+        values = np.zeros((len(rows), n_features))
+        for column, feature in enumerate(source):
+            values[:, feature] += (rows[:, column] - reference[column]) * coefficients[column]
+        return values
+
+    return added
 
 
 def _sampled(

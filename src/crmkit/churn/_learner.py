@@ -58,7 +58,7 @@ class Hinges:
     def _raw(self, M: Floats) -> Floats:
         clipped = np.clip(M, self.low, self.high)
         bent = np.maximum(clipped[:, self.source[M.shape[1] :]] - self.knots, 0.0)
-        return np.hstack([clipped, bent])
+        return np.ascontiguousarray(np.hstack([clipped, bent]))
 
     def of(self, M: Floats) -> Floats:
         """The columns and hinges of some rows, scaled to mean 0 and standard deviation 1."""
@@ -98,12 +98,17 @@ class LinearAndTrees(ClassifierMixin, BaseEstimator):
         linear = np.empty(len(X))
         for begin in range(0, len(X), _ROWS):
             rows = slice(begin, begin + _ROWS)
-            linear[rows] = self.linear_.decision_function(self.hinges_.of(X[rows]))
+            linear[rows] = weighted_sum(self.hinges_.of(X[rows]), self.linear_.coef_[0]) + self.linear_.intercept_
         with threads(len(X)):
             return np.column_stack([linear, self.trees_.decision_function(X)])
 
     def decision_function(self, X: Floats) -> Floats:
         return self.members(X).mean(axis=1)
+
+
+def weighted_sum(rows: Floats, weights: Floats) -> Floats:
+    """The same bits for a row whatever rows stand beside it: a matrix product adds in an order that depends on them."""
+    return np.asarray((rows * weights).sum(axis=1))
 
 
 def log_odds(model: Any, X: Floats) -> Floats:

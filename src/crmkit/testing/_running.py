@@ -37,6 +37,8 @@ METHODS: Final = (
     "purchase_count_probability",
     "residual_purchases",
     "customer_rates",
+    "explain",
+    "feature_table",
 )
 
 #: What the methods are given for the parameters that have no default, or would be drawn anew each time.
