@@ -16,7 +16,7 @@ from crmkit._validation import parameter_error
 from crmkit.churn._encoding import Column
 from crmkit.events import EventLog, Snapshots
 from crmkit.exceptions import ParameterError
-from crmkit.features import InterPurchaseFeatures, RFMTransformer
+from crmkit.features import InterPurchaseFeatures, RFMTransformer, WindowAggregator
 
 Columns = dict[str, Column]
 
@@ -105,20 +105,14 @@ class SnapshotFeatures:
         """What is told of each row; of two columns of one name the first."""
         found: Columns = {}
         for one in self.transformers:
-            made = attributes(X) if isinstance(one, str) else _transformed(one, X)
+            made = X._attributes() if isinstance(one, str) else _transformed(one, X)
             found.update({name: column for name, column in made.items() if name not in found})
         return _finite(found)
 
 
-def attributes(X: Snapshots) -> Columns:
-    """The customer columns as of each row."""
-    frame = X.attributes()
-    names = column_names(frame)
-    data = read_columns(frame, [("attributes", name) for name in names])
-    return {name: extra_column(data[name], "attributes") for name in names}
-
-
 def _transformed(transformer: Any, X: Snapshots) -> Columns:
+    if isinstance(transformer, RFMTransformer | InterPurchaseFeatures | WindowAggregator):
+        return transformer._columns(X)
     made = transformer.transform(X)
     if hasattr(made, "toarray"):
         made = made.toarray()
@@ -133,7 +127,10 @@ def _transformed(transformer: Any, X: Snapshots) -> Columns:
 
 def _auto(X: Snapshots) -> list[Any]:
     """What is read of a log by default."""
-    sources: list[Any] = [InterPurchaseFeatures()]
+    statistics = ["count", "days", "trend"]
+    statistics += ["sum", "mean"] * X.log.has_money + ["distinct"] * bool(len(X.log.items))
+    windows = WindowAggregator(("30D", "90D", "180D", "365D"), statistics, by_kind=len(X.log.kinds) > 1)
+    sources: list[Any] = [windows, InterPurchaseFeatures()]
     if X.log.has_money:
         sources.append(RFMTransformer())
     if X.log._attributes:

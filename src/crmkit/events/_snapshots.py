@@ -408,10 +408,13 @@ class Snapshots:
         frame of n rows
             Missing where nothing was known; empty of columns without `EventLog.with_attributes`.
         """
+        return self.make_frame(self._attributes())
+
+    def _attributes(self) -> dict[str, Any]:
         columns: dict[str, Any] = {}
         for table in self.log._attributes:
             columns.update(table.values_at(table.rows_at(self.customer_id, self.as_of_us)))
-        return self.make_frame(columns)
+        return columns
 
     # -- what came after -------------------------------------------------------------------------
 

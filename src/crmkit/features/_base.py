@@ -14,7 +14,11 @@ from crmkit.exceptions import ParameterError
 
 
 class SnapshotTransformer(TransformerMixin, BaseEstimator):
-    """A transformer of `Snapshots` into a frame with one row for each of theirs."""
+    """A transformer of `Snapshots` into a frame with one row for each of theirs.
+
+    What `transform` puts into the frame is made by ``_columns(X)``, as arrays by name, for those who go on with
+    arrays: of one row the frame takes most of the time.
+    """
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -163,6 +163,9 @@ class InterPurchaseFeatures(SnapshotTransformer):
             If ``collapse="order"`` and the log has no orders, or if it has no such `kinds`.
         """
         self._validate_params()
+        return self._frame(X, self._columns(X))
+
+    def _columns(self, X: Snapshots) -> dict[str, Any]:
         log = self._rows(X).log
         store, roles = log._store, log.roles(self.kinds)
         first = np.empty(0, dtype=np.int64)
@@ -177,7 +180,7 @@ class InterPurchaseFeatures(SnapshotTransformer):
         out = np.empty((len(COLUMNS), len(X)))
         shared = (X.codes, X.as_of_us, X.stop, X.pointers, store.time, roles, first, length)
         run_in_ranges(measure_gaps, len(X), *shared, out)
-        return self._frame(X, dict(zip(COLUMNS, out, strict=True)))
+        return dict(zip(COLUMNS, out, strict=True))
 
     def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:  # noqa: ARG002  likewise
         """Give the names of the columns, fitted or not.

@@ -190,7 +190,7 @@ class RFMTransformer(SnapshotTransformer):
         self._validate_params()
         seen = self._see(X)
         self._learn(X, seen)
-        return self._output(X, seen)
+        return self._frame(X, self._shown(seen))
 
     def transform(self, X: Snapshots) -> Any:
         """Give the values or scores of each row.
@@ -207,7 +207,7 @@ class RFMTransformer(SnapshotTransformer):
             or what `set_output` asks for. Values are float64, scores int64.
         """
         check_is_fitted(self)
-        return self._output(X, self._see(X))
+        return self._frame(X, self._columns(X))
 
     def segment(self, X: Snapshots, table: SegmentTable | None = None, language: Literal["en", "zh"] = "en") -> Any:
         """Give the name of each row's segment.
@@ -318,11 +318,14 @@ class RFMTransformer(SnapshotTransformer):
                 column[seen.none] = 1
         return scores
 
-    def _output(self, X: Snapshots, seen: _Seen) -> Any:
+    def _columns(self, X: Snapshots) -> dict[str, Any]:
+        return self._shown(self._see(X))
+
+    def _shown(self, seen: _Seen) -> dict[str, Any]:
         columns: dict[str, Any] = {} if self.columns == "scores" else dict(seen.values)
         if self.columns != "values":
             columns.update(self._scores(seen))
-        return self._frame(X, columns)
+        return columns
 
 
 def _mean_money(money: NDArray[np.float64], frequency: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -184,15 +184,7 @@ class WindowAggregator(SnapshotTransformer):
             polars if the log was built from polars, else pandas with the index (customer_id, as_of);
             or what `set_output` asks for. All columns are float64.
         """
-        check_is_fitted(self)
-        X = self._rows(X)
-        there = sources_of(X.log)
-        for name in self.columns_:
-            if name not in there.numbers + there.labels:
-                raise ColumnNotFoundError.from_name("columns", name, [*there.numbers, *there.labels])
-        gap = to_microseconds(self.session_gap, "session_gap")
-        values = describe(X, self._plan, self._all_kinds(), self.kinds_, gap, threads_of(self.n_jobs))
-        return self._table(X, values)
+        return self._table(X, self._values(X))
 
     def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:  # noqa: ARG002  likewise
         """Give the names of the columns.
@@ -208,6 +200,19 @@ class WindowAggregator(SnapshotTransformer):
         """
         check_is_fitted(self)
         return np.array(self._plan.names, dtype=object)
+
+    def _values(self, X: Snapshots) -> NDArray[np.float64]:
+        check_is_fitted(self)
+        X = self._rows(X)
+        there = sources_of(X.log)
+        for name in self.columns_:
+            if name not in there.numbers + there.labels:
+                raise ColumnNotFoundError.from_name("columns", name, [*there.numbers, *there.labels])
+        gap = to_microseconds(self.session_gap, "session_gap")
+        return describe(X, self._plan, self._all_kinds(), self.kinds_, gap, threads_of(self.n_jobs))
+
+    def _columns(self, X: Snapshots) -> dict[str, Any]:
+        return dict(zip(self._plan.names, self._values(X), strict=True))
 
     def _all_kinds(self) -> list[Any] | None:
         if self.kinds is None:
