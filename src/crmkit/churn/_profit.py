@@ -8,12 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
+from crmkit._decisions import check_campaign, check_money, check_probabilities, mean_accept_rate, value_of_rows
 from crmkit._validation import check_float, check_same_length, check_vector
 from crmkit.exceptions import ParameterError
 from crmkit.metrics import profit_curve
-from crmkit.metrics._outcomes import check_probabilities
-from crmkit.metrics._profit import check_money, mean_accept_rate
-from crmkit.model_selection._profit_scoring import check_profit_parameters, value_of_rows
 
 __all__ = ["ChurnProfit", "ProfitCut"]
 
@@ -124,7 +122,7 @@ class ChurnProfit(BaseEstimator):
         crmkit.exceptions.ParameterError
             If one of them is not allowed.
         """
-        check_profit_parameters(self, _OWNER)
+        check_campaign(self, _OWNER)
         if self.budget is not None:
             check_float("budget", self.budget, _OWNER, low=0)
 

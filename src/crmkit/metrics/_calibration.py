@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from crmkit._decisions import check_outcomes, check_probabilities, check_weights
 from crmkit._validation import check_int, check_option
-from crmkit.metrics._outcomes import check_outcomes, check_probabilities, check_weights
 
 __all__ = ["BrierDecomposition", "brier_decomposition", "expected_calibration_error"]
 

@@ -7,23 +7,25 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from crmkit._decisions import (
+    AcceptRate,
+    check_accept_rate,
+    check_money,
+    check_outcomes,
+    check_weights,
+    mean_accept_rate,
+)
 from crmkit._validation import check_float, check_vector, parameter_error
-from crmkit.exceptions import ParameterError
-from crmkit.metrics._outcomes import check_outcomes, check_weights
 
 __all__ = [
     "ProfitCurve",
-    "check_accept_rate",
-    "check_money",
     "expected_maximum_profit_churn",
     "expected_target_fraction",
     "maximum_profit_churn",
-    "mean_accept_rate",
     "profit_curve",
 ]
 
 Floats = NDArray[np.float64]
-AcceptRate = float | tuple[float, float]
 
 
 class ProfitCurve(NamedTuple):
@@ -154,10 +156,12 @@ def maximum_profit_churn(
 
     Parameters
     ----------
-    y_true, y_score, value, incentive, contact, sample_weight
+    y_true, y_score, value, incentive, contact
         As in `expected_maximum_profit_churn`.
     accept_rate : float, default=0.3
         The share of contacted churners who accept the offer and stay, from 0 to 1.
+    sample_weight
+        As in `expected_maximum_profit_churn`.
 
     Returns
     -------
@@ -207,11 +211,13 @@ def expected_target_fraction(
 
     Parameters
     ----------
-    y_true, y_score, value, incentive, contact, sample_weight
+    y_true, y_score, value, incentive, contact
         As in `expected_maximum_profit_churn`.
     accept_rate : (float, float) or float, default=(6, 14)
         A pair as in `expected_maximum_profit_churn`: the mean of the shares that are best for each rate.
         One rate as in `maximum_profit_churn`: the share that is best for this one, the smallest if several are.
+    sample_weight
+        As in `expected_maximum_profit_churn`.
 
     Returns
     -------
@@ -260,11 +266,13 @@ def profit_curve(
 
     Parameters
     ----------
-    y_true, y_score, value, incentive, contact, sample_weight
+    y_true, y_score, value, incentive, contact
         As in `expected_maximum_profit_churn`.
     accept_rate : (float, float) or float, default=(6, 14)
         The share of contacted churners who accept the offer and stay, or the parameters of its beta
         distribution. Only its mean counts here.
+    sample_weight
+        As in `expected_maximum_profit_churn`.
 
     Returns
     -------
@@ -293,34 +301,6 @@ def profit_curve(
     cuts = _cuts("profit_curve", y_true, y_score, value, incentive, contact, sample_weight)
     total = cuts.rows[-1]
     return ProfitCurve(cuts.rows / total, (rate * cuts.gain - cuts.cost) / total, cuts.threshold)
-
-
-def check_accept_rate(value: Any, owner: str) -> AcceptRate:
-    """Return a rate from 0 to 1, or two parameters of a beta distribution."""
-    if not isinstance(value, tuple | list):
-        return check_float("accept_rate", value, owner, low=0, high=1)
-    if len(value) != 2:
-        raise parameter_error("accept_rate", value, "a float from 0 to 1, or a pair of floats above 0", owner)
-    a, b = (check_float("accept_rate", part, owner, low=0, closed="neither") for part in value)
-    return a, b
-
-
-def check_money(name: str, value: Any, owner: str, *, n: int | None, low: float | None) -> float | Floats:
-    """Return one amount, or one for each of `n` rows; not below `low`."""
-    if np.ndim(value) == 0:
-        return check_float(name, value, owner, low=low)
-    amounts: Floats = check_vector(name, value, np.float64, owner, n=n)
-    if low is not None and len(amounts) and amounts.min() < low:
-        raise ParameterError(
-            f"The {name!r} parameter of {owner} must not be below {low:g}. "
-            f"Got {amounts.min():g} at position {amounts.argmin()} instead."
-        )
-    return amounts
-
-
-def mean_accept_rate(rate: AcceptRate) -> float:
-    """Return the mean share of contacted churners who stay."""
-    return rate[0] / (rate[0] + rate[1]) if isinstance(rate, tuple | list) else rate
 
 
 class _Sums(NamedTuple):

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from crmkit._decisions import check_outcomes, check_probabilities
 from crmkit._validation import check_float
 from crmkit.exceptions import ParameterError
-from crmkit.metrics._outcomes import check_outcomes, check_probabilities
 from crmkit.metrics._proportion import wilson
 
 if TYPE_CHECKING:

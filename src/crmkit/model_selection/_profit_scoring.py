@@ -9,15 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
 
-from crmkit._compat import num_samples
-from crmkit._frames import column_names, number_column, read_columns
+from crmkit._decisions import check_campaign, mean_accept_rate, value_of_rows
 from crmkit._validation import check_option, parameter_error
-from crmkit.events import Snapshots
-from crmkit.exceptions import ColumnNotFoundError, ParameterError
+from crmkit.exceptions import ParameterError
 from crmkit.metrics import expected_maximum_profit_churn, maximum_profit_churn
-from crmkit.metrics._profit import check_accept_rate, check_money, mean_accept_rate
 
-__all__ = ["ProfitScorer", "value_of_rows"]
+__all__ = ["ProfitScorer"]
 
 _METRICS = ("expected_maximum_profit", "maximum_profit", "profit")
 
@@ -88,7 +85,7 @@ class ProfitScorer:
     def __post_init__(self) -> None:
         owner = "ProfitScorer"
         check_option("metric", self.metric, _METRICS, owner)
-        check_profit_parameters(self, owner)
+        check_campaign(self, owner)
         if not isinstance(self.value, str) and np.ndim(self.value):
             hint = "Folds hold some of the rows only: put the values into a column of the attributes or of X."
             raise parameter_error("value", self.value, "a float or the name of a column", owner, hint)
@@ -113,44 +110,6 @@ class ProfitScorer:
 
     def __str__(self) -> str:
         return self.metric
-
-
-def check_profit_parameters(profit: Any, owner: str) -> None:
-    """Check value, incentive, contact and accept_rate, wherever they stand."""
-    if not isinstance(profit.value, str):
-        check_money("value", profit.value, owner, n=None, low=None)
-    for name in ("incentive", "contact"):
-        amount = getattr(profit, name)
-        if np.ndim(amount):
-            raise parameter_error(name, amount, "a float", owner)
-        check_money(name, amount, owner, n=None, low=0)
-    check_accept_rate(profit.accept_rate, owner)
-
-
-def value_of_rows(value: Any, X: Any, owner: str) -> float | NDArray[np.float64]:
-    """Return what the customer of each row is worth: a number for all, or one for each row of X."""
-    if not isinstance(value, str):
-        return check_money("value", value, owner, n=num_samples(X), low=None)
-    if isinstance(X, Snapshots):
-        frame = X.attributes()
-        if value not in column_names(frame):
-            hint = " Customer columns come from EventLog.with_attributes."
-            error = ColumnNotFoundError.from_name("value", value, column_names(frame))
-            raise ColumnNotFoundError(f"{error}{hint}")
-    elif hasattr(X, "columns"):
-        frame = X
-    else:
-        hint = "Pass X as a frame that has this column, or as snapshots whose attributes have it."
-        raise ParameterError(f"The 'value' parameter of {owner} names a column, but X is a {type(X).__name__}. {hint}")
-    amounts = number_column(read_columns(frame, [("value", value)])[value], "value")
-    bad = ~np.isfinite(amounts)
-    if bad.any():
-        raise ParameterError(
-            f"The column {value!r}, the 'value' parameter of {owner}, is missing or infinite in {int(bad.sum()):,} of "
-            f"{len(amounts):,} rows; the first is row {int(bad.argmax())}. Fill it in, such as with the mean of the "
-            "known values, or leave these rows out."
-        )
-    return amounts
 
 
 def _churn_class(estimator: Any) -> tuple[int, Any]:
