@@ -116,6 +116,32 @@ class Rows(WarmUp):
         self.labelled.future_value()
 
 
+class PaddedSequences(WarmUp):
+    """The latest events of a hundred thousand customers as arrays, with codes of a thousand items."""
+
+    params = [10, 100]
+    param_names = ["length"]
+
+    def setup(self, length):
+        super().setup()
+        frame = make_events(1_000_000)
+        frame["item"] = np.random.default_rng(0).integers(1_000, size=len(frame))
+        self.X = EventLog.from_frame(frame, item="item", **COLUMNS).snapshot()
+        self.levels = self.X.sequences(length).levels
+
+    def time_train(self, length):
+        self.X.sequences(length)
+
+    def time_serve(self, length):
+        self.X.sequences(length, levels=self.levels)
+
+    def time_one_customer(self, length):
+        self.X[:1].sequences(length, levels=self.levels)
+
+    def peakmem_train(self, length):
+        self.X.sequences(length)
+
+
 class HalfOfTheRows(WarmUp):
     """Ten million rows: taking half of them copies sixteen bytes a row and four, and no event."""
 

@@ -16,8 +16,9 @@ from sklearn.preprocessing import StandardScaler
 from crmkit.datasets import load_cdnow
 from crmkit.events import EventLog
 from crmkit.exceptions import ParameterError
-from crmkit.features import InterPurchaseFeatures, RFMTransformer
+from crmkit.features import InterPurchaseFeatures, RFMTransformer, _inter_purchase
 from crmkit.testing import logs, snapshots
+from crmkit.testing._sample import sample_snapshots
 
 COLUMNS = [
     "recency_days",
@@ -217,6 +218,14 @@ def test_agrees_with_recency_and_summary(cdnow):
     assert (found["tenure_days"] == summary["T"] + 1).all()
     mean = summary["recency"] / summary["frequency"].where(summary["frequency"] > 0)
     np.testing.assert_allclose(found["mean_gap_days"], mean, rtol=1e-12)
+
+
+@pytest.mark.parametrize("collapse", ["D", "order"])
+def test_the_kernel_is_its_python(monkeypatch, collapse):
+    X = sample_snapshots()[::3]
+    compiled = InterPurchaseFeatures(collapse=collapse).transform(X)
+    monkeypatch.setattr(_inter_purchase, "measure_gaps", _inter_purchase.measure_gaps.py_func)
+    pd.testing.assert_frame_equal(InterPurchaseFeatures(collapse=collapse).transform(X), compiled, rtol=1e-14)
 
 
 # ------------------------------------------------------------------------------- frames and errors

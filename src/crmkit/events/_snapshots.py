@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,6 +16,7 @@ from crmkit._numba import run_in_ranges
 from crmkit._validation import check_bool, check_option
 from crmkit.events._items import ItemTargets, item_matrix
 from crmkit.events._read import events_of_kinds
+from crmkit.events._sequences import Sequences, sequences
 from crmkit.events._store import plain, read_only
 from crmkit.events._summary import COLLAPSES, purchases
 from crmkit.events._target_kernels import count_periods, first_in_window, sum_money
@@ -415,6 +417,69 @@ class Snapshots:
         for table in self.log._attributes:
             columns.update(table.values_at(table.rows_at(self.customer_id, self.as_of_us)))
         return columns
+
+    def sequences(
+        self,
+        length: int,
+        *,
+        columns: Any = None,
+        kinds: Any = None,
+        pad: Literal["front", "back"] = "front",
+        levels: Mapping[str, Any] | None = None,
+    ) -> Sequences:
+        """The latest events of each row as padded arrays, as networks of PyTorch and Keras take them.
+
+        Parameters
+        ----------
+        length : int
+            Number of events: the latest of those that the row sees, oldest first.
+        columns : str or list, default=None
+            Which of the log's further columns to give; all if None.
+        kinds : str or list, default=None
+            Kinds of events; all if None, visits and refunds too.
+        pad : {"front", "back"}, default="front"
+            Where a row with fewer events is filled up. With ``"front"`` the latest event is always last.
+        levels : dict of str to array, default=None
+            What the codes stand for, as `Sequences.levels` of an earlier call. If None, the items, kinds
+            and categories that occur in these sequences, sorted.
+
+        Returns
+        -------
+        Sequences
+            Arrays of shape (n, length) and (for codes) their levels, ready for an embedding.
+
+        Raises
+        ------
+        ParameterError
+            If `columns` are not the log's, if it has no kinds and `kinds` are given, or if `levels` lack
+            a column of codes.
+
+        Notes
+        -----
+        Codes belong to the call that made them: other rows know other items. Keep `levels` with the
+        trained model, and pass them whenever it predicts; what they do not know has code 0.
+
+        Examples
+        --------
+        >>> from crmkit import EventLog
+        >>> events = {
+        ...     "who": [7, 7, 7, 9],
+        ...     "when": ["2024-01-02", "2024-01-05", "2024-01-08", "2024-01-06"],
+        ...     "what": ["pen", "pot", "pen", "cup"],
+        ...     "paid": [5.0, 7.5, 4.0, 20.0],
+        ... }
+        >>> log = EventLog.from_frame(events, customer="who", time="when", item="what", value="paid")
+        >>> train = log.snapshot("2024-01-07").sequences(3)
+        >>> train.days_before
+        array([[0., 5., 2.],
+               [0., 0., 1.]], dtype=float32)
+        >>> train.item, train.levels["item"]
+        (array([[0, 2, 3],
+               [0, 0, 1]], dtype=int32), array(['cup', 'pen', 'pot'], dtype='<U3'))
+        >>> log.snapshot("2024-01-09")[:1].sequences(2, levels=train.levels).item
+        array([[3, 2]], dtype=int32)
+        """
+        return sequences(self, length, columns, kinds, pad, levels)
 
     # -- what came after -------------------------------------------------------------------------
 

@@ -59,6 +59,7 @@ def _use(log: EventLog) -> None:
     rows.interactions(halflife="30D")
     rows.happens("visit")
     rows.tenure("order", "visit", "30D")
+    rows.sequences(4, kinds="visit")
     for of in ("quantity", "purchases", "money"):
         log.demand("M", by="item", of=of)
     log.snapshot(alive=("order", "visit"), customers=log.customers[:5]).summary()
