@@ -120,6 +120,16 @@ def test_constants():
     assert np.isfinite(report.table["psi"]).all()
 
 
+def test_flags_with_and_without_gaps():
+    rng = np.random.default_rng(0)
+    then, now = rng.random(300) < 0.3, [None if x < 0.2 else bool(x < 0.5) for x in rng.random(300)]
+    report = DriftReport.from_tables(pl.DataFrame({"flag": then}), pl.DataFrame({"flag": now}))
+    assert line(report, "flag")["missing_now"] == pytest.approx(0.2, abs=0.06)
+    assert line(report, "flag")["moved"]
+    back = DriftReport.from_tables(pl.DataFrame({"flag": now}), pl.DataFrame({"flag": then}))
+    assert line(back, "flag")["moved"]
+
+
 def test_polars_arrays_and_dicts_say_the_same():
     then, now = customers(800, 0), customers(500, 1)
     frames = DriftReport.from_tables(then, now)

@@ -21,6 +21,7 @@ from crmkit.metrics import population_stability_index, stability_cutoff
 
 Floats = NDArray[np.float64]
 Columns = dict[str, NDArray[Any]]
+Backend = Literal["pandas", "polars"]
 
 _OWNER = "DriftReport"
 
@@ -58,17 +59,14 @@ class DriftReport:
 
     Notes
     -----
-    *Bins.* Numbers are put into ten bins by the quantiles of then, fewer where there are less than 200
-    customers; categories, and numbers of which there are only so many, are counted one by one. Levels that
-    would hold less than ten customers count together with those that then did not have. A missing value is a
-    bin of its own.
+    Numbers are put into ten bins by the quantiles of then, fewer where there are less than 200 customers;
+    categories, and numbers of which there are only so many, are counted one by one. Levels that would hold less
+    than ten customers count together with those that are new. A missing value is a bin of its own.
 
-    *Reading it.* With the default level, one of twenty features that have not moved at all is said to have
-    moved. Of many customers even a small move is no chance: whether it matters says the index itself, where
-    the trade takes 0.1 for a move and 0.25 for a large one. Where the same customers are in both groups, moves
-    by chance are smaller than the cutoff. Features such as the time since the first purchase move because time
-    passes. That scores have moved does not say that they are wrong, nor that they are right if they have not:
-    that takes outcomes, and a `backtest`.
+    One of twenty features that have not moved at all is said to have, by the default level. Of many customers
+    even a small move is no chance: whether it matters says the index itself, where the trade takes 0.1 for a
+    move and 0.25 for a large one. Where both groups hold the same customers, chance moves them less. Whether
+    scores that have moved are wrong, or those that have not are right, only outcomes show.
 
     Examples
     --------
@@ -100,10 +98,9 @@ class DriftReport:
         Parameters
         ----------
         estimator : fitted estimator or transformer
-            Features are those of its `feature_table` or `features`, as of `ChurnClassifier` and
-            `crmkit.value.CLVRegressor`; of a pipeline that takes Snapshots, what its last step is told; of a
-            transformer, what it makes; else the columns of X. Scores are the probability of churn, the
-            decision function, or the predictions.
+            Features are those of its `feature_table` or `features`; of a pipeline that takes Snapshots, what its
+            last step is told; of a transformer, what it makes; else the columns of X. Scores are the probability
+            of churn, the decision function, or the predictions.
         X_then, X_now : Snapshots or table of n rows
             As the estimator takes them. Best one date each, such as that of the fit and that of today.
         bins : int, default=None
@@ -118,7 +115,7 @@ class DriftReport:
         Raises
         ------
         ParameterError
-            If there are no rows, the estimator has nothing to compare, or a parameter is not allowed.
+            If there are no rows, or the estimator has nothing to compare.
         """
         check_parameters(bins, level, _OWNER)
         then, now = _told(estimator, X_then), _told(estimator, X_now)
@@ -133,14 +130,11 @@ class DriftReport:
         Parameters
         ----------
         then, now : frame, dict of arrays, or array of shape (n, n_columns)
-            Numbers and categories; `now` has at least the columns of `then`. Rows should be of different
-            customers.
+            Numbers and categories; `now` has at least the columns of `then`. One row a customer.
         scores : tuple of str, default=()
             Columns that are scores, not features.
-        bins : int, default=None
-            Most bins of a number; None is ten, fewer where there are less than 200 rows.
-        level : float, default=0.95
-            Of the cutoffs.
+        bins, level
+            As in `from_estimator`.
 
         Returns
         -------
@@ -149,8 +143,7 @@ class DriftReport:
         Raises
         ------
         ParameterError
-            If a table is empty, a column is a number in one and text in the other, or a parameter is not
-            allowed.
+            If a table is empty, or a column is a number in one and text in the other.
         ColumnNotFoundError
             If `now` lacks a column, or `then` one of `scores`.
         """
@@ -161,10 +154,8 @@ class DriftReport:
 
     @classmethod
     def _make(cls, then: _Sample, now: _Sample, bins: int | None, level: float, unit: str) -> Self:
-        lines = [{**line, "name": name, "sort": sort} for name, sort, line in compare(then, now, bins, level)]
-        lines.sort(key=lambda line: -line["psi"])
-        columns = {head: np.array([line[head] for line in lines]) for head in _HEADS}
-        return cls(make_frame(columns, then.backend), then.n, now.n, level, unit)
+        lines = sorted(compare(then, now, bins, level), key=lambda line: -line["psi"])
+        return cls(_frame(lines, _HEADS, then.backend), then.n, now.n, level, unit)
 
     def _lines(self) -> tuple[str, list[list[str]]]:
         """A sentence, and the table as text."""
@@ -183,25 +174,17 @@ class DriftReport:
         said, lines = self._lines()
         cells = [["", *_HEADS[1:]], *lines[:_MOST_SHOWN]]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        text = [
-            "  ".join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])
-            for row in cells
-        ]
+        text = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in cells]
         more = [f"… and {len(lines) - _MOST_SHOWN} more"] if len(lines) > _MOST_SHOWN else []
         return "\n".join([f"DriftReport({said})", *text, *more])
 
     def _repr_html_(self) -> str:
         said, lines = self._lines()
         head = "".join(f"<th>{one.replace('_', ' ')}</th>" for one in _HEADS)
-        body = "".join(
-            f"<tr{' style=font-weight:bold' if row[4] == 'yes' else ''}>"
-            + "".join(f"<td style='text-align:{'right' if j > 1 else 'left'}'>{escape(row[j])}</td>" for j in range(7))
-            + "</tr>"
-            for row in lines
-        )
-        return (
-            f"<table><caption>DriftReport: {said}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        )
+        cells = ["".join(f"<td>{escape(cell)}</td>" for cell in row) for row in lines]
+        bold = [" style='font-weight:bold'" if row[4] == "yes" else "" for row in lines]
+        body = "".join(f"<tr{style}>{row}</tr>" for style, row in zip(bold, cells, strict=True))
+        return f"<table><caption>DriftReport: {said}</caption><tr>{head}</tr>{body}</table>"
 
 
 def drift_over_time(
@@ -217,21 +200,19 @@ def drift_over_time(
         Of several dates.
     reference : date-like, default=None
         The as_of that others are compared with; the first if None.
-    bins : int, default=None
-        Most bins of a number, as in `DriftReport.from_estimator`.
-    level : float, default=0.95
-        Of the cutoffs.
+    bins, level
+        As in `DriftReport.from_estimator`.
 
     Returns
     -------
     frame
-        One row per as_of and feature or score, in order of time: ``as_of``, ``name``, ``sort``, ``n``
-        customers, ``psi``, ``cutoff`` and ``moved``; as in `DriftReport`, which also says how to read it.
+        One row per other as_of and feature or score: ``as_of``, ``n`` customers, and ``name``, ``sort``,
+        ``psi``, ``cutoff`` and ``moved`` as in `DriftReport`, which says how to read them.
 
     Raises
     ------
     ParameterError
-        If X are not Snapshots with the reference and another date, or a parameter is not allowed.
+        If X are not Snapshots with the reference and another date.
 
     See Also
     --------
@@ -254,7 +235,7 @@ def drift_over_time(
     owner = "drift_over_time"
     check_parameters(bins, level, owner)
     if not isinstance(X, Snapshots):
-        raise parameter_error("X", X, "Snapshots of several dates", owner, "Two tables are compared by DriftReport.")
+        raise parameter_error("X", X, "Snapshots of several dates", owner, "DriftReport compares two tables.")
     dates = np.unique(X.as_of)
     first = dates[0] if reference is None and len(dates) else np.datetime64(pd.Timestamp(reference), "us")
     if len(dates) < 2 or first not in dates:
@@ -265,13 +246,12 @@ def drift_over_time(
     said = _told(estimator, X)
     then = said.take(X, X.as_of == first)
     lines = [
-        {"as_of": date, "name": name, "sort": sort, "n": now.n, **line}
+        {"as_of": date, "n": now.n, **line}
         for date in dates[dates != first]
         for now in [said.take(X, X.as_of == date)]
-        for name, sort, line in compare(then, now, bins, level)
+        for line in compare(then, now, bins, level)
     ]
-    heads = ("as_of", "name", "sort", "n", "psi", "cutoff", "moved")
-    return make_frame({head: np.array([line[head] for line in lines]) for head in heads}, said.backend)
+    return _frame(lines, ("as_of", "name", "sort", "n", *_HEADS[2:5]), said.backend)
 
 
 def check_parameters(bins: Any, level: Any, owner: str) -> None:
@@ -288,7 +268,7 @@ class _Sample:
     features: Columns
     scores: Columns
     n: int
-    backend: Literal["pandas", "polars"]
+    backend: Backend
 
     @classmethod
     def of_table(cls, table: Any, parameter: str, wanted: tuple[str, ...], scores: tuple[str, ...]) -> _Sample:
@@ -307,8 +287,8 @@ class _Sample:
         return _Sample(features, scores, len(np.unique(X.codes[rows])), self.backend)
 
 
-def compare(then: _Sample, now: _Sample, bins: int | None, level: float) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Name, sort and figures of each feature and score."""
+def compare(then: _Sample, now: _Sample, bins: int | None, level: float) -> Iterator[dict[str, Any]]:
+    """A line of the table for each feature and score."""
     if not then.n or not now.n:
         raise ParameterError(f"{_OWNER} compares rows, and there are none {'now' if then.n else 'then'}.")
     n = min(then.n, now.n)
@@ -320,15 +300,19 @@ def compare(then: _Sample, now: _Sample, bins: int | None, level: float) -> Iter
             psi = population_stability_index(*codes, bins=n_bins)
             cutoff = stability_cutoff(then.n, now.n, n_bins, level=level)
             missing = (float(np.isnan(one).mean()) for one in codes)
-            figures = {"psi": psi, "cutoff": cutoff, "moved": psi > cutoff}
-            yield name, sort, {**figures, **dict(zip(_HEADS[-2:], missing, strict=True))}
+            yield dict(zip(_HEADS, (name, sort, psi, cutoff, psi > cutoff, *missing), strict=True))
+
+
+def _frame(lines: list[dict[str, Any]], heads: tuple[str, ...], backend: Backend) -> Any:
+    return make_frame({head: np.array([line[head] for line in lines]) for head in heads}, backend)
 
 
 def _codes(name: str, then: NDArray[Any], now: NDArray[Any], n: int, bins: int) -> tuple[Floats, Floats]:
     """The bin of each value, NaN where it is missing."""
     gone = pd.isna(then), pd.isna(now)
-    for column, empty in ((then, gone[1]), (now, gone[0])):
-        if column.dtype.kind == "O" and {then.dtype.kind, now.dtype.kind} != {"O"} and not empty.all():
+    for column, other, empty in ((then, now, gone[1]), (now, then, gone[0])):
+        # Flags with gaps come as objects, and flags without as flags.
+        if column.dtype.kind == "O" and other.dtype.kind not in "Ob" and not empty.all():
             raise ParameterError(
                 f"The column {name!r} holds text or categories in one group of rows, and numbers in the other. "
                 "Convert one of them."
@@ -375,7 +359,7 @@ def _says(estimator: Any) -> bool:
 
 
 def _said(estimator: Any, X: Any) -> tuple[str, NDArray[Any]] | None:
-    """The score of each row and its name: the first of probability, decision and prediction that is one number."""
+    """The name of the score, and the score of each row."""
     if hasattr(estimator, "predict_proba"):
         said = np.asarray(estimator.predict_proba(X))
         if said.ndim == 2 and said.shape[1] == 2:
@@ -406,5 +390,5 @@ def _columns(table: Any, parameter: str, names: Any = None) -> Columns:
     return {str(name): array[:, j] for j, name in enumerate(names)}
 
 
-def _backend_of(X: Any) -> Literal["pandas", "polars"]:
+def _backend_of(X: Any) -> Backend:
     return "polars" if type(X).__module__.startswith("polars") else "pandas"

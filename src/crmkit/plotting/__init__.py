@@ -7,16 +7,14 @@ the artists it drew as ``ax_`` and ``figure_``, so that they can be changed. mat
 
 from __future__ import annotations
 
+from crmkit.plotting._churn_contributions import ContributionDisplay
+from crmkit.plotting._churn_curves import GainDisplay, ProfitCurveDisplay
+from crmkit.plotting._churn_scores import ReliabilityDisplay, ScoreDriftDisplay
 from crmkit.plotting._cohorts import CohortDisplay
-from crmkit.plotting._contributions import ContributionDisplay
 from crmkit.plotting._control_chart import ControlChartDisplay
 from crmkit.plotting._fonts import fonts_for, has_glyphs
-from crmkit.plotting._gain import GainDisplay
-from crmkit.plotting._profit_curve import ProfitCurveDisplay
 from crmkit.plotting._ranking import RankingDisplay
-from crmkit.plotting._reliability import ReliabilityDisplay
 from crmkit.plotting._retention import RetentionCurveDisplay
-from crmkit.plotting._score_drift import ScoreDriftDisplay
 from crmkit.plotting._temporal_split import TemporalSplitDisplay
 from crmkit.plotting._value_concentration import ValueConcentrationDisplay
 from crmkit.plotting._value_frequency import CalibrationByFrequencyDisplay, PurchaseCountDisplay

@@ -1,11 +1,9 @@
-"""Who churned and how they are scored, whatever the labels; and curves against adding up by hand."""
+"""Who churned and how they are scored, whatever the labels."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -13,9 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from crmkit import ChurnClassifier
-from crmkit.plotting._scored_rows import Scored, churn_column, curve_of, scored_rows
-
-OPTIONS = {"coverage": 0.9, "random_state": 0, "owner": "test"}
+from crmkit.plotting._churn_rows import churn_column, scored_rows
 
 
 @pytest.mark.parametrize("churn", ["goes", "stays"])
@@ -37,17 +33,3 @@ def test_searches_and_decision_functions():
     y = (x[:, 0] > 15).astype(int)
     search = GridSearchCV(LinearSVC(), {"C": [0.1, 1.0]}, cv=2).fit(x, y)
     np.testing.assert_array_equal(scored_rows(search, x, y, "test").score, search.decision_function(x))
-
-
-@given(st.lists(st.tuples(st.booleans(), st.integers(0, 5), st.integers(-3, 9)), min_size=1, max_size=25))
-def test_curves_by_hand(lines):
-    churned, score, amount = (np.array(column, dtype=float) for column in zip(*lines, strict=True))
-    curve = curve_of(Scored(churned, score, None), amount, of_all=False, n_resamples=0, **OPTIONS)
-    for fraction, height in zip(curve.fraction[1:], curve.height[1:], strict=True):
-        cut = sorted(score, reverse=True)[round(fraction * len(score)) - 1]
-        assert fraction == pytest.approx((score >= cut).mean())
-        assert height == pytest.approx(amount[score >= cut].sum() / len(score))
-    assert len(curve.fraction) == len(set(score)) + 1
-    if amount.sum() > 0:
-        shares = curve_of(Scored(churned, score, None), amount, of_all=True, n_resamples=0, **OPTIONS)
-        np.testing.assert_allclose(shares.height, curve.height * len(score) / amount.sum())

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from crmkit._validation import check_int
 from crmkit.exceptions import ParameterError
+from crmkit.plotting._churn_rows import COLOURS, GREY, PALE, new_axes
 from crmkit.plotting._fonts import fonts_for
-from crmkit.plotting._scored_rows import COLOURS, GREY, PALE, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -117,10 +117,8 @@ class ContributionDisplay:
             A column of numbers for each feature, and ``base``: what `ChurnClassifier.explain` returns.
         told : frame, default=None
             For one row, what the features are, with columns of the same names.
-        most : int, default=12
-            Bars; what the others add is one more.
-        ax : matplotlib Axes, default=None
-            Where to draw; a new figure if None.
+        most, ax
+            As in `from_estimator`.
 
         Returns
         -------

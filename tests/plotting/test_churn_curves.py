@@ -1,4 +1,4 @@
-"""The curve is the metric's, the point is what the decision earned, the band is from drawing customers."""
+"""Curves are those of the metrics, the point is what the decision earned, the band is from drawing customers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -15,8 +17,10 @@ from crmkit import ChurnClassifier, EventLog, RFMTransformer
 from crmkit.churn import ChurnProfit
 from crmkit.datasets import load_cdnow
 from crmkit.exceptions import ParameterError
-from crmkit.metrics import maximum_profit_churn, profit_curve
-from crmkit.plotting import ProfitCurveDisplay
+from crmkit.metrics import gain_curve, lift, maximum_profit_churn, profit_curve
+from crmkit.plotting import GainDisplay, ProfitCurveDisplay
+from crmkit.plotting._churn_curves import curve_of
+from crmkit.plotting._churn_rows import Scored
 
 
 @pytest.fixture(autouse=True)
@@ -143,7 +147,7 @@ def test_snapshots_and_two_models_on_one_axes():
     ("options", "said"),
     [
         ({"y_true": [0, 2]}, "must hold 1 for customers who churned"),
-        ({"y_true": []}, "at least one row|length"),
+        ({"y_true": []}, "must hold 1 for customers who churned|length"),
         ({"y_score": [0.1]}, "y_score"),
         ({"groups": [1]}, "the customer of each of the 2 rows"),
         ({"profit": ChurnProfit(value="worth")}, "names a column"),
@@ -166,3 +170,75 @@ def test_estimators_that_are_refused(table):
     two = LogisticRegression().fit(X[["age"]], y)
     with pytest.raises(ParameterError, match="labels that LogisticRegression was fitted on"):
         ProfitCurveDisplay.from_estimator(two, X[["age"]], (y == "goes").astype(int))
+
+
+@pytest.fixture(scope="module")
+def scored():
+    rng = np.random.default_rng(0)
+    score = rng.random(600).round(2)
+    return (rng.random(600) < score**2).astype(int), score
+
+
+def test_gain(scored):
+    y, score = scored
+    display = GainDisplay.from_predictions(y, score, n_resamples=50)
+    expected = gain_curve(y, score)
+    np.testing.assert_allclose(display.fraction, expected.fraction)
+    np.testing.assert_allclose(display.gain, expected.gain)
+    assert display.base_rate == y.mean()
+    np.testing.assert_allclose(display.lines_["curve"].get_xydata(), np.column_stack(expected))
+    x, perfect = display.lines_["perfect"].get_data()
+    np.testing.assert_allclose(perfect, np.minimum(x / y.mean(), 1))
+    assert (display.low <= display.high).all()
+    assert (display.low[0], display.high[-1]) == (0.0, 1.0)
+
+
+def test_lift(scored):
+    y, score = scored
+    display = GainDisplay.from_predictions(y, score, kind="lift", n_resamples=0)
+    x, drawn = display.lines_["curve"].get_data()
+    np.testing.assert_allclose(drawn, np.interp(x, display.fraction, display.gain) / x)
+    assert x.min() >= 0.01
+    assert drawn[-1] == pytest.approx(1.0)
+    assert f"(lift at 10 %: {lift(y, score, share=0.1):.2f})" in display.lines_["curve"].get_label()
+    assert display.lines_["perfect"].get_ydata()[0] == pytest.approx(1 / y.mean())
+    assert display.plot(kind="gain").ax_.get_ylabel() == "share of all churners"
+
+
+def test_estimators_on_one_axes(scored):
+    y, score = scored
+    labels = np.where(y, "yes", "no")
+    model = LogisticRegression().fit(score[:, None], labels)
+    first = GainDisplay.from_estimator(model, score[:, None], labels, n_resamples=5, coverage=0.5)
+    np.testing.assert_allclose(first.gain, gain_curve(y, score).gain)
+    second = GainDisplay.from_predictions(y, -score, n_resamples=0, name="worst", ax=first.ax_)
+    assert list(second.lines_) == ["curve"]
+    assert second.band_ is None
+    assert len(first.ax_.get_legend().get_texts()) == 4
+
+
+def test_gains_that_are_refused(scored):
+    y, score = scored
+    with pytest.raises(ParameterError, match="nobody churned"):
+        GainDisplay.from_predictions(np.zeros(600), score)
+    with pytest.raises(ParameterError, match="'kind' parameter"):
+        GainDisplay.from_predictions(y, score, kind="profit")
+    with pytest.raises(ParameterError, match="'kind' parameter of GainDisplay.plot"):
+        GainDisplay.from_predictions(y, score, n_resamples=0).plot(kind="profit")
+
+
+OPTIONS = {"coverage": 0.9, "random_state": 0, "owner": "test"}
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 5), st.integers(-3, 9)), min_size=1, max_size=25))
+def test_curves_by_hand(lines):
+    churned, score, amount = (np.array(column, dtype=float) for column in zip(*lines, strict=True))
+    curve = curve_of(Scored(churned, score, None), amount, of_all=False, n_resamples=0, **OPTIONS)
+    for fraction, height in zip(curve.fraction[1:], curve.height[1:], strict=True):
+        cut = sorted(score, reverse=True)[round(fraction * len(score)) - 1]
+        assert fraction == pytest.approx((score >= cut).mean())
+        assert height == pytest.approx(amount[score >= cut].sum() / len(score))
+    assert len(curve.fraction) == len(set(score)) + 1
+    if amount.sum() > 0:
+        shares = curve_of(Scored(churned, score, None), amount, of_all=True, n_resamples=0, **OPTIONS)
+        np.testing.assert_allclose(shares.height, curve.height * len(score) / amount.sum())
