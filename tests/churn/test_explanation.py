@@ -27,7 +27,7 @@ SOURCE = np.array([0, 1, 1, 2, 3, 3, 3])
 
 
 @pytest.fixture(autouse=True)
-def one_thread():
+def few_threads():
     with one_thread():
         yield
 

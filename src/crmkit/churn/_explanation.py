@@ -80,24 +80,24 @@ def contributions(
     starting from the reference row, in the mean over all orders (L. S. Shapley (1953), "A value for n-person
     games"). Sampled orders come in pairs, each with its reverse, which cancels interactions of two features.
     """
-    base = float(log_odds(model, reference[None])[0, 0])
+
+    def score(some: Floats) -> Floats:
+        with threads(len(some)):
+            return log_odds(model, some)[:, 0]
+
+    base = float(score(reference[None])[0])
     exact = _linear(model, source, n_features, reference) or tree_contributions(model, source, n_features, reference)
     rng = np.random.default_rng(random_state)
     orders = [rng.permutation(n_features) for _ in range(max(n_permutations // 2, 1))]
     values, errors = np.zeros((len(rows), n_features)), np.zeros((len(rows), n_features))
-
-    def score(some: Floats) -> Floats:
-        with threads(len(some)):
-            return log_odds(model, some)[:, 0] - base
-
     for begin in range(0, len(rows), _ROWS):
         block = slice(begin, begin + _ROWS)
-        added = score(rows[block])
+        added = score(rows[block]) - base
         if exact is not None:
             values[block] = exact(rows[block])
         # What does not add up is no such model, whatever attributes it has.
         if exact is None or not np.allclose(values[block].sum(axis=1), added, rtol=1e-6, atol=1e-6):
-            values[block], errors[block] = _sampled(score, rows[block], added, source, orders, reference)
+            values[block], errors[block] = _sampled(score, rows[block], base, added, source, orders, reference)
     return Contributions(values, base, errors)
 
 
@@ -121,6 +121,7 @@ def _linear(
 def _sampled(
     score: Callable[[Floats], Floats],
     rows: Floats,
+    base: float,
     added: Floats,
     source: NDArray[np.intp],
     orders: list[NDArray[np.intp]],
@@ -142,7 +143,7 @@ def _sampled(
             scores = np.zeros((len(states), 2, n_features + 1))
             scores[:, :, -1] = added[block, None]
             if n_told:
-                scores[:, :, 1:-1] = score(states.reshape(-1, rows.shape[1])).reshape(-1, 2, n_told)
+                scores[:, :, 1:-1] = score(states.reshape(-1, rows.shape[1])).reshape(-1, 2, n_told) - base
             steps = np.diff(scores, axis=2)
             pair = (steps[:, 0, place] + steps[:, 1, n_told - place]) / 2
             # Welford's running mean and squares.
