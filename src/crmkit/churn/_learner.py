@@ -17,7 +17,7 @@ from crmkit._compat import one_thread
 Floats = NDArray[np.float64]
 
 #: From so many rows on several threads are worth it.
-_MANY_ROWS = 20_000
+_MANY_ROWS = 100_000
 
 #: Rows whose hinges are held in memory at a time.
 _ROWS = 16_384
@@ -84,11 +84,12 @@ class LinearAndTrees(ClassifierMixin, BaseEstimator):
     def fit(self, X: Floats, y: NDArray[Any], sample_weight: Floats | None = None) -> Self:
         self.classes_ = np.unique(y)
         self.hinges_ = Hinges(X, sample_weight)
-        self.linear_ = LogisticRegression(C=0.1, max_iter=1000)
+        self.linear_ = LogisticRegression(C=0.05, max_iter=1000)
         self.linear_.fit(self.hinges_.of(X), y, sample_weight=sample_weight)
         self.trees_ = HistGradientBoostingClassifier(
-            learning_rate=0.05, max_iter=150, max_leaf_nodes=12, early_stopping=False, random_state=self.random_state
-        )
+            learning_rate=0.05, max_iter=120, max_leaf_nodes=10, min_samples_leaf=30, early_stopping=False,
+            random_state=self.random_state,
+        )  # fmt: skip
         with threads(len(X)):
             self.trees_.fit(X, y, sample_weight=sample_weight)
         return self
