@@ -30,6 +30,10 @@ def measure_gaps(start, stop, codes, as_ofs, stops, pointers, time, roles, first
     n: whole microseconds, so that equal gaps have a spread of exactly zero.
     """
     orders = len(first_of_order) > 0
+    most = 0
+    for row in range(start, stop):
+        most = max(most, stops[row] - pointers[codes[row]])
+    ages = np.empty(most, dtype=np.int64)
     for row in range(start, stop):
         first, last, as_of = pointers[codes[row]], stops[row], as_ofs[row]
         out[:, row] = np.nan
@@ -46,7 +50,7 @@ def measure_gaps(start, stop, codes, as_ofs, stops, pointers, time, roles, first
                 shortest = newest if n == 0 else min(shortest, newest)
                 longest = max(longest, newest)
             n += 1
-            latest = since
+            ages[n] = latest = since
         if n < 0:
             continue
         out[0, row] = latest / _DAY
@@ -62,20 +66,10 @@ def measure_gaps(start, stop, codes, as_ofs, stops, pointers, time, roles, first
             out[8, row] = latest / (span / n)
         if n == 1:
             continue
-        half, index = n // 2, -1
-        squares, early, late, before = 0.0, np.int64(0), np.int64(0), np.int64(-1)
-        for position in range(first, last):
-            since = _since(position, time, roles, first_of_order, as_of, length)
-            if since < 0 or (since == before and not orders):
-                continue
-            if index >= 0:
-                squares += (np.float64(before - since) * n - span) ** 2
-            index += 1
-            before = since
-            if index == half:
-                early = oldest - since
-            if index == n - half:
-                late = since - latest
+        squares, half = 0.0, n // 2
+        for index in range(n):
+            squares += (np.float64(ages[index] - ages[index + 1]) * n - span) ** 2
+        early, late = oldest - ages[half], ages[n - half] - latest
         out[3, row] = math.sqrt(squares / (n - 1)) / n / _DAY
         if span > 0:
             out[7, row] = 1.0 / (1.0 + squares / (n - 1) / (span * span))
