@@ -48,9 +48,11 @@ def test_demo(tmp_path, capsys):
     pd.testing.assert_frame_equal(table[expected.columns], expected, check_dtype=False)
 
 
-def test_report(file, tmp_path, capsys):
-    assert main(["report", str(file), "--out", str(tmp_path / "out")]) == 0
+@pytest.mark.parametrize("options", [[], ["--campaign=-60,6,0.6,0.1"]])
+def test_report(file, options, tmp_path, capsys):
+    assert main(["report", str(file), "--out", str(tmp_path / "out"), *options]) == 0
     said = capsys.readouterr().out
+    assert all(option in said for option in options)
     command = next(line.partition(": ")[2] for line in said.splitlines() if line.startswith("The full command"))
     assert main([*shlex.split(command)[3:], "--out", str(tmp_path / "again")]) == 0
     for name in ("report.html", "customers.csv"):
@@ -69,6 +71,9 @@ def test_errors_are_one_line(file, tmp_path, capsys):
     assert "cannot be read as a time" in error(capsys, "report", file, *swapped, *out)
     assert "no such encoding" in error(capsys, "report", file, "--encoding", "klingon", *out)
     (tmp_path / "empty.csv").write_bytes(b"")
+    for campaign in ("60", "60,6,x,0.1", "1,2,3,4,5", ""):
+        assert "give four numbers and commas" in error(capsys, "report", file, "--campaign", campaign, *out)
+    assert "'accept_rate'" in error(capsys, "report", file, "--campaign", "60,6,1,7", *out)
     assert error(capsys, "report", tmp_path / "empty.csv", *out) == f"crmkit report: {tmp_path / 'empty.csv'} is empty."
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from crmkit.churn import ChurnProfit
     from crmkit.report import Report
 
 _COLUMNS = {
@@ -79,6 +80,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _output(parser: argparse.ArgumentParser, folder: str) -> None:
+    parser.add_argument(
+        "--campaign", metavar="VALUE,OFFER,CONTACT,SHARE",
+        help="what keeping a customer is worth, what an offer and a contact cost, and what share of those who would "
+        "be silent it wins back, such as 60,6,0.6,0.1",
+    )  # fmt: skip  # one option
     parser.add_argument("--language", choices=["en", "zh"], default="en", help="English or Chinese (default: en)")
     parser.add_argument("--out", metavar="DIR", default=folder, help=f"folder for the results (default: {folder})")
 
@@ -103,7 +109,8 @@ def _demo(parsed: argparse.Namespace) -> None:
 
     print("CDNOW: the purchases of 2,357 customers of a CD shop, January 1997 to June 1998.", flush=True)
     log = EventLog.from_frame(load_cdnow(), customer="customer_id", time="date", value="value", quantity="quantity")
-    _summarise(write_report(log, parsed.out, name="CDNOW", language=parsed.language, verbose=True))
+    profit = _campaign(parsed.campaign)
+    _summarise(write_report(log, parsed.out, name="CDNOW", profit=profit, language=parsed.language, verbose=True))
 
 
 def _report(parsed: argparse.Namespace) -> None:
@@ -112,9 +119,29 @@ def _report(parsed: argparse.Namespace) -> None:
     given = {name: getattr(parsed, name) for name in _COLUMNS}
     made = report_file(
         parsed.file, parsed.out, **given, purchases=parsed.purchases, time_format=parsed.time_format,
-        encoding=parsed.encoding, tz=parsed.tz, as_of=parsed.as_of, language=parsed.language, verbose=True,
+        encoding=parsed.encoding, tz=parsed.tz, as_of=parsed.as_of, profit=_campaign(parsed.campaign),
+        language=parsed.language, verbose=True,
     )  # fmt: skip  # names say themselves
     _summarise(made)
+
+
+def _campaign(said: str | None) -> ChurnProfit | None:
+    """Read the four numbers of --campaign."""
+    if said is None:
+        return None
+    from crmkit.churn import ChurnProfit
+    from crmkit.exceptions import ParameterError
+
+    try:
+        value, offer, contact, share = map(float, said.split(","))
+    except ValueError:
+        raise ParameterError(
+            f"--campaign {said!r}: give four numbers and commas, the value of a customer who is kept, the costs of an "
+            "offer and of a contact, and the share won back, such as 60,6,0.6,0.1."
+        ) from None
+    profit = ChurnProfit(value, offer, contact, share)
+    profit.validate()
+    return profit
 
 
 def _summarise(report: Report) -> None:

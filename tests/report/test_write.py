@@ -8,6 +8,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
+from crmkit.churn import ChurnProfit
 from crmkit.events import EventLog
 from crmkit.exceptions import EventDataError, ParameterError
 from crmkit.report import _write, write_report
@@ -20,6 +21,7 @@ TITLES = (
     "The honesty box: what a random split would have promised",
     "The time machine: predicted then, counted now",
     "What today's customers will bring",
+    "Who will fall silent, and whom it pays to contact",
     "The table of customers",
 )
 
@@ -63,7 +65,7 @@ def test_the_page_is_one_file(text, read_page):
 
 def test_every_picture_says_what_it_shows(text, read_page):
     pictures = read_page(text).attributes("img")
-    assert len(pictures) == 8
+    assert len(pictures) == 9
     assert all(len(one["alt"]) > 30 for one in pictures)
 
 
@@ -81,7 +83,7 @@ def test_no_customer_is_named(text, log):
 
 def test_headlines_are_those_of_the_page(written, text, read_page):
     shown = read_page(text).text
-    assert len(written.headlines) == 7
+    assert len(written.headlines) == 8
     for headline in written.headlines:
         assert " ".join(headline.split()) in shown
 
@@ -142,7 +144,7 @@ def test_small_logs_get_a_report_that_says_what_it_cannot_do(data, language, tmp
     assert "nan" not in shown.text.casefold()
     frame = pd.read_csv(report.customers)
     assert len(frame) == log.n_customers
-    assert not [name for name in frame if name.startswith("probability")]
+    assert not [name for name in frame if "probability_" in name]
 
 
 def test_a_log_without_money_is_told_apart(purchases, tmp_path, read_page):
@@ -187,6 +189,13 @@ def test_arguments_are_checked(log, tmp_path):
         write_report(log, tmp_path, language="fr")
     with pytest.raises(ParameterError, match="'verbose'"):
         write_report(log, tmp_path, verbose="yes")
+    with pytest.raises(ParameterError, match="'profit' parameter of write_report must be a ChurnProfit or None"):
+        write_report(log, tmp_path, profit=60)
+    for profit in (ChurnProfit(value="margin"), ChurnProfit(value=np.ones(3)), ChurnProfit(budget=1)):
+        with pytest.raises(ParameterError, match="one value for all customers, and no budget"):
+            write_report(log, tmp_path, profit=profit)
+    with pytest.raises(ParameterError, match="'accept_rate'"):
+        write_report(log, tmp_path, profit=ChurnProfit(accept_rate=2))
 
 
 def test_money_beyond_all_money_is_refused(tmp_path):

@@ -8,11 +8,13 @@ from functools import cached_property
 
 import pandas as pd
 
+from crmkit.churn import ChurnProfit
 from crmkit.events import EventLog, Snapshots
 from crmkit.features import RFMTransformer
 from crmkit.report._next_items import ItemTest, NextItems, item_test_of, next_items_of
 from crmkit.report._outlook import Outlook, Rehearsal, outlook_of, rehearsal_of
 from crmkit.report._pictures import Pen
+from crmkit.report._silence import Silence, silence_of
 from crmkit.report._strings import Language, sentence
 from crmkit.report._study import Impossible, Study, study_of
 
@@ -55,6 +57,8 @@ class Context:
         Whether the money of the log is real, and not a one for each purchase.
     say : callable
         Told what is being done.
+    profit : ChurnProfit or None
+        What keeping a customer is worth and trying costs; None for what the data and rules of thumb say.
     """
 
     log: EventLog
@@ -62,6 +66,7 @@ class Context:
     origin: Origin = field(default_factory=lambda: Origin(""))
     has_money: bool = True
     say: Callable[[str], None] = lambda _: None
+    profit: ChurnProfit | None = None
 
     def text(self, key: str, **values: object) -> str:
         """Return a sentence of the table of strings, in the language of the report."""
@@ -101,6 +106,11 @@ class Context:
     def rehearsal(self) -> Rehearsal | Impossible:
         """What the same models would have said earlier, and what came."""
         return rehearsal_of(self.log, has_money=self.has_money)
+
+    @cached_property
+    def silence(self) -> Silence | Impossible:
+        """Who will fall silent, and whom it pays to contact."""
+        return silence_of(self.log, has_money=self.has_money, profit=self.profit)
 
     @property
     def has_items(self) -> bool:

@@ -7,13 +7,15 @@ from typing import Any
 
 from crmkit._frames import instants
 from crmkit._validation import check_bool, check_option
+from crmkit.churn import ChurnProfit
 from crmkit.events import EventLog
 from crmkit.exceptions import EventDataError, ParameterError
 from crmkit.report._context import Origin
 from crmkit.report._headings import command
 from crmkit.report._read_file import FileReading, read_events
+from crmkit.report._silence import accepted
 from crmkit.report._strings import LANGUAGES, Language, sentence
-from crmkit.report._write import Report, said_on_stderr, silent, write
+from crmkit.report._write import Report, check_profit, said_on_stderr, silent, write
 
 
 def report_file(
@@ -33,6 +35,7 @@ def report_file(
     encoding: str | None = None,
     tz: str | None = None,
     as_of: str | None = None,
+    profit: ChurnProfit | None = None,
     language: Language = "en",
     verbose: bool = False,
 ) -> Report:
@@ -60,6 +63,8 @@ def report_file(
         Time zone whose days are meant; needed where the file holds times of UTC.
     as_of : str, default=None
         Report as if it were this day: nothing at or after it is looked at.
+    profit : ChurnProfit, default=None
+        What a campaign earns and costs, as in `write_report`.
     language : {"en", "zh"}, default="en"
         Language of the report.
     verbose : bool, default=False
@@ -97,6 +102,7 @@ def report_file(
     """
     check_option("language", language, LANGUAGES, "report_file")
     check_bool("verbose", verbose, "report_file")
+    check_profit(profit)
     path = Path(path)
     say = said_on_stderr if verbose else silent
     given = {
@@ -112,6 +118,7 @@ def report_file(
         "encoding": encoding or reading.encoding,
         "tz": tz,
         "as_of": as_of,
+        "campaign": None if profit is None else _campaign(profit),
         "language": language if language != "en" else None,
     }
     notes = tuple(_notes(reading, language))
@@ -121,7 +128,9 @@ def report_file(
         print(sentence("say.command", language, command=origin.command), flush=True)
     say(sentence("say.log", language, rows=f"{len(reading.frame):,}"))
     log = _log(path, reading, purchases, tz)
-    return write(log if as_of is None else _before(log, as_of), Path(folder), origin, language=language, say=say)
+    if as_of is not None:
+        log = _before(log, as_of)
+    return write(log, Path(folder), origin, language=language, say=say, profit=profit)
 
 
 def _check(given: dict[str, str | None], purchases: str | None) -> None:
@@ -131,6 +140,11 @@ def _check(given: dict[str, str | None], purchases: str | None) -> None:
         raise ParameterError("--kind needs --purchases: say which kinds are purchases, such as --purchases order.")
     if purchases is not None and given["kind"] is None:
         raise ParameterError("--purchases needs --kind: say which column holds the kinds.")
+
+
+def _campaign(profit: ChurnProfit) -> str:
+    """What `--campaign` takes."""
+    return ",".join(f"{one:.12g}" for one in (profit.value, profit.incentive, profit.contact, accepted(profit)))
 
 
 def _notes(reading: FileReading, language: Language) -> list[str]:

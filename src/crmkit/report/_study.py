@@ -23,7 +23,7 @@ from crmkit.metrics import Estimate, estimate
 from crmkit.model_selection import Backtest, TemporalSplit, backtest
 from crmkit.report._strings import Language, sentence
 
-_DAY = np.timedelta64(86_400_000_000, "us")
+DAY = np.timedelta64(86_400_000_000, "us")
 
 #: Days within which a customer is asked to buy again: the longest that fits into the history three times. Once for
 #: what customers did before the first date, once for the answers to learn from, once for those to test on.
@@ -180,13 +180,11 @@ def study_of(log: EventLog, say: Callable[[str], None], language: Language) -> S
     Study or Impossible
         The second with its reason, where the history is too short or nearly everybody does the same.
     """
-    begin = log.first_time
-    span = 0 if begin is None else int((log.observed_until - begin) / _DAY)
-    days = next((days for days in _HORIZONS if span >= 3 * days), None)
+    begin, days = log.first_time, horizon_of(log)
     if begin is None or days is None:
-        return Impossible("impossible.short", {"days": span, "needed": 3 * _HORIZONS[-1]})
-    dates = _dates(begin, log.observed_until, days)
-    chosen = _sample(log, len(dates))
+        return Impossible("impossible.short", {"days": _span(log), "needed": 3 * _HORIZONS[-1]})
+    dates = dates_of(begin, log.observed_until, days)
+    chosen = drawn_customers(log, len(dates))
     X = log.snapshots(dates, horizon=f"{days}D", customers=chosen)
     y = X.happens()
     n_tests = _tests(X, y, dates, days)
@@ -197,14 +195,23 @@ def study_of(log: EventLog, say: Callable[[str], None], language: Language) -> S
     return Study(X, y, days, in_time, log.n_customers if chosen is None else len(chosen))
 
 
+def horizon_of(log: EventLog) -> int | None:
+    """Days within which customers are asked to buy again; None where the history is too short for any."""
+    return next((days for days in _HORIZONS if _span(log) >= 3 * days), None)
+
+
+def _span(log: EventLog) -> int:
+    return 0 if log.first_time is None else int((log.observed_until - log.first_time) / DAY)
+
+
 def _step(days: int) -> int:
     return max(days // _STEPS_PER_HORIZON, 1)
 
 
-def _dates(begin: np.datetime64, end: np.datetime64, days: int) -> list[np.datetime64]:
+def dates_of(begin: np.datetime64, end: np.datetime64, days: int) -> list[np.datetime64]:
     """Return dates whose answers are known, the last one as late as possible."""
-    step = _step(days) * _DAY
-    first, last = begin + days * _DAY, end - days * _DAY
+    step = _step(days) * DAY
+    first, last = begin + days * DAY, end - days * DAY
     dates: list[np.datetime64] = []
     while last >= first and len(dates) < _MOST_DATES:
         dates.append(last)
@@ -212,7 +219,8 @@ def _dates(begin: np.datetime64, end: np.datetime64, days: int) -> list[np.datet
     return dates[::-1]
 
 
-def _sample(log: EventLog, n_dates: int) -> NDArray[Any] | None:
+def drawn_customers(log: EventLog, n_dates: int) -> NDArray[Any] | None:
+    """Customers drawn at random, where at so many dates there are too many of them; None for all."""
     most = _MOST_ROWS // max(n_dates, 1)
     if log.n_customers <= most:
         return None
@@ -223,7 +231,7 @@ def _tests(X: Snapshots, y: NDArray[np.int64], dates: list[np.datetime64], days:
     """Return at how many of the latest dates there are enough answers, both to learn from and to test on."""
     enough = 0
     for date in dates[::-1]:
-        known = X.as_of + days * _DAY <= date
+        known = X.as_of + days * DAY <= date
         for rows in (known, X.as_of == date):
             bought = int(y[rows].sum())
             if min(bought, int(rows.sum()) - bought) < (_FEWEST if rows is known else _FEWEST_TESTED):

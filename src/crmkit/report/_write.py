@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from crmkit._validation import check_bool, check_option
+from crmkit._validation import check_bool, check_option, parameter_error
+from crmkit.churn import ChurnProfit
 from crmkit.events import EventLog
-from crmkit.exceptions import EventDataError, FewLevelsWarning
+from crmkit.exceptions import EventDataError, FewLevelsWarning, ParameterError
 from crmkit.report import (
     _backtest,
+    _churn,
     _cohorts,
     _customers,
     _honesty,
@@ -34,7 +36,7 @@ from crmkit.report._strings import LANGUAGES, Language
 
 #: The sections of the page, in their order. Each module has a function `section(context)`, which gives None where
 #: there is nothing that it could be about.
-SECTIONS = (_overview, _segments, _cohorts, _backtest, _honesty, _time_machine, _value, _items, _customers)
+SECTIONS = (_overview, _segments, _cohorts, _backtest, _honesty, _time_machine, _value, _churn, _items, _customers)
 
 FILE = "report.html"
 
@@ -59,7 +61,13 @@ class Report:
 
 
 def write_report(
-    log: EventLog, folder: str | Path, *, name: str = "", language: Language = "en", verbose: bool = False
+    log: EventLog,
+    folder: str | Path,
+    *,
+    name: str = "",
+    profit: ChurnProfit | None = None,
+    language: Language = "en",
+    verbose: bool = False,
 ) -> Report:
     """Analyse a log, and write the report and the table of its customers into a folder.
 
@@ -71,6 +79,9 @@ def write_report(
         Made where it is missing. ``report.html`` and ``customers.csv`` in it are overwritten.
     name : str, default=""
         What the report calls the data.
+    profit : ChurnProfit, default=None
+        What keeping a customer is worth, one number for all, and what a campaign costs. None: the money that a
+        customer who buys brings within the horizon, and shares of it, as the report says.
     language : {"en", "zh"}, default="en"
         English or Chinese.
     verbose : bool, default=False
@@ -85,6 +96,8 @@ def write_report(
     ------
     EventDataError
         If the log has no purchase.
+    ParameterError
+        If an argument is not allowed.
     OSError
         If the folder cannot be written.
 
@@ -113,7 +126,7 @@ def write_report(
     """
     check_option("language", language, LANGUAGES, "write_report")
     say = said_on_stderr if check_bool("verbose", verbose, "write_report") else silent
-    return write(log, Path(folder), Origin(name), language=language, say=say)
+    return write(log, Path(folder), Origin(name), language=language, say=say, profit=profit)
 
 
 #: Forests compute in single precision, which ends at 3e38, and sums have to fit as well.
@@ -129,8 +142,17 @@ def said_on_stderr(what: str) -> None:
     print(f"  … {what}", file=sys.stderr, flush=True)
 
 
-def write(log: EventLog, folder: Path, origin: Origin, *, language: Language, say: Callable[[str], None]) -> Report:
+def write(
+    log: EventLog,
+    folder: Path,
+    origin: Origin,
+    *,
+    language: Language,
+    say: Callable[[str], None],
+    profit: ChurnProfit | None = None,
+) -> Report:
     """Write the two files."""
+    check_profit(profit)
     try:
         folder.mkdir(parents=True, exist_ok=True)  # before the work, not after it
     except OSError as error:
@@ -142,7 +164,7 @@ def write(log: EventLog, folder: Path, origin: Origin, *, language: Language, sa
         raise EventDataError(
             f"One row holds the money {most:.3g}, more than there is. Correct the column of money, or name another."
         )
-    context = Context(log if log.has_money else with_ones(log), language, origin, log.has_money, say)
+    context = Context(log if log.has_money else with_ones(log), language, origin, log.has_money, say, profit)
     with warnings.catch_warnings():
         # The sections say themselves where there are few customers or few levels.
         warnings.simplefilter("ignore", FewLevelsWarning)
@@ -153,6 +175,17 @@ def write(log: EventLog, folder: Path, origin: Origin, *, language: Language, sa
     path.write_text(_page_of(context, sections), encoding="utf-8")
     headlines = (re.sub(r"\*\*|`", "", section.headline) for section in sections)
     return Report(path, customers, tuple(filter(None, headlines)))
+
+
+def check_profit(profit: object) -> None:
+    """Refuse a campaign that a page of one figure for all cannot tell."""
+    if profit is None:
+        return
+    if not isinstance(profit, ChurnProfit):
+        raise parameter_error("profit", profit, "a ChurnProfit or None", "write_report")
+    profit.validate()
+    if isinstance(profit.value, str) or np.ndim(profit.value) or profit.budget is not None:
+        raise ParameterError("A report takes one value for all customers, and no budget. Pass ChurnProfit(value=60).")
 
 
 def _announced(module: Any, context: Context) -> Section | None:
