@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import warnings
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -13,10 +14,11 @@ from scipy.special import expit, logit
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -89,7 +91,7 @@ def test_polars_pandas_and_arrays_agree(table):
     X, y = table
     model = fast().fit(X, y)
     told = model.predict_proba(X)
-    as_polars = pl.DataFrame({name: [None if cell != cell else cell for cell in X[name]] for name in X})
+    as_polars = pl.DataFrame({name: [None if pd.isna(cell) else cell for cell in X[name]] for name in X})
     np.testing.assert_array_equal(fast().fit(as_polars, y).predict_proba(as_polars), told)
     np.testing.assert_array_equal(model.predict_proba(X.convert_dtypes()), told)
     np.testing.assert_array_equal(model.predict_proba(X.assign(plan=X["plan"].astype("category"))), told)
@@ -190,8 +192,9 @@ def test_one_and_true_are_churn(table, labels, churn):
         (np.arange(10), "10 values for the 600 rows"),
         (None, "requires y"),
         (np.where(np.arange(600) % 2, 2, 3), "pos_label=2 or pos_label=3"),
+        (np.array(["yes", "no", None] * 200, dtype=object), "missing labels"),
     ],
-    ids=["one class", "three", "short", "none", "other numbers"],
+    ids=["one class", "three", "short", "none", "other numbers", "missing"],
 )
 def test_labels_that_are_refused(table, y, said):
     with pytest.raises(ValueError, match=said):
@@ -222,6 +225,46 @@ def test_missing_columns_unseen_levels_and_constants(table):
         model.predict(X)
     with pytest.raises(ParameterError, match="infinity"):
         fast().fit(X.assign(calls=np.inf), y)
+
+
+def test_objects_that_are_numbers_are_numbers(table):
+    X, y = table
+    odd = X.assign(
+        calls=[None if pd.isna(value) else Decimal(int(value)) for value in X["calls"]],
+        tenure=X["tenure"].astype(object),
+        online=[bool(value) for value in X["online"]],
+    ).astype({"online": object})
+    np.testing.assert_array_equal(fast().fit(odd, y).predict_proba(odd), fast().fit(X, y).predict_proba(X))
+    with pytest.raises(ParameterError, match="'calls' of X holds objects of type int, str"):
+        fast().fit(X.assign(calls=["a", 1] * 300), y)
+
+
+def test_names_and_positions(table):
+    X, y = table
+    numbers = X[["tenure", "calls", "clv"]].astype(float)
+    model = fast().fit(numbers, y)
+    told = model.predict_proba(numbers)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # scikit-learn says that there are no names
+        np.testing.assert_array_equal(model.predict_proba(numbers.to_numpy()), told)
+        np.testing.assert_array_equal(model.predict_proba(numbers.set_axis([0, 1, 2], axis=1)), told)
+        np.testing.assert_array_equal(fast().fit(numbers.to_numpy(), y).predict_proba(numbers), told)
+    as_dict = {name: numbers[name].to_numpy() for name in reversed(list(numbers))}
+    np.testing.assert_array_equal(model.predict_proba(as_dict), told)
+    with pytest.raises(ValueError, match="calls"):
+        model.predict({"tenure": [1.0], "clv": [2.0]})
+    with pytest.raises(ParameterError, match="several columns named 'tenure'"):
+        fast().fit(numbers.set_axis(["tenure", "tenure", "clv"], axis=1), y)
+    with pytest.raises(ParameterError, match="collect"):
+        fast().fit(pl.LazyFrame({"a": [1.0, 2.0]}), [0, 1])
+
+
+def test_estimators_that_cannot_serve_are_refused_before_they_are_fitted(table):
+    X, y = table
+    with pytest.raises(ParameterError, match="decision_function or predict_proba"):
+        ChurnClassifier(LinearRegression()).fit(X, y)
+    with pytest.raises(ParameterError, match="KNeighborsClassifier takes none"):
+        ChurnClassifier(KNeighborsClassifier()).fit(X, y, sample_weight=np.ones(len(y)))
 
 
 def test_the_callers_data_are_left_alone(table):
@@ -399,6 +442,9 @@ def test_features_of_ones_own(rows):
     several = fast(features=[RFMTransformer(), InterPurchaseFeatures(), "attributes"]).fit(rows, y)
     assert several.feature_names_[:3] == one.feature_names_
     assert len(several.feature_names_) == len(set(several.feature_names_))
+    bare = EventLog.from_frame({"who": [1, 2], "when": ["2024-01-01", "2024-01-05"]}, customer="who", time="when")
+    with pytest.raises(ParameterError, match="with_attributes"):
+        fast(features=["attributes"]).fit(bare.snapshots(["2024-01-06"]), [0, 1])
     for wrong in ([], ["attribute"], [RFMTransformer], "rfm"):
         with pytest.raises(ValueError, match="features"):
             fast(features=wrong).fit(rows, y)

@@ -7,7 +7,7 @@ the frame that goes back to the caller.
 """
 
 from crmkit._frames._ids import check_same_sort, factorize, lookup_ids
-from crmkit._frames._numbers import Category, extra_column, number_column
+from crmkit._frames._numbers import Category, extra_column, feature_column, number_column
 from crmkit._frames._read import Columns, column_names, read_columns
 from crmkit._frames._times import TimeColumn, instant, instants, localize, time_column
 from crmkit._frames._write import concat_columns, make_frame, repeat_ids, row_index
@@ -21,6 +21,7 @@ __all__ = [
     "concat_columns",
     "extra_column",
     "factorize",
+    "feature_column",
     "instant",
     "instants",
     "localize",

@@ -101,3 +101,24 @@ def extra_column(series: nw.Series[Any], parameter: str) -> NDArray[Any] | Categ
         f"{parameter}={series.name!r} is a column of {dtype}: further columns are numbers, flags or text. "
         "Convert it first, for example a date to the number of days since a date."
     )
+
+
+def feature_column(series: nw.Series[Any], parameter: str) -> NDArray[Any] | Category:
+    """Read a column of features: as `extra_column`, but objects that are numbers or flags are numbers.
+
+    Database drivers give such columns where numbers are missing, or are decimals.
+    """
+    if series.dtype == nw.Object:
+        cells = series.to_numpy()
+        missing = np.array([bool(pd.api.types.is_scalar(cell) and pd.isna(cell)) for cell in cells], dtype=bool)
+        if not missing.all() and all(isinstance(cell, Number | Decimal | np.bool_) for cell in cells[~missing]):
+            numbers = np.full(len(cells), np.nan)
+            numbers[~missing] = [float(cell) for cell in cells[~missing]]
+            return numbers
+        if not all(isinstance(cell, str) for cell in cells[~missing]):
+            found = sorted({type(cell).__name__ for cell in cells[~missing]})
+            raise ParameterError(
+                f"The column {series.name!r} of {parameter} holds objects of type {', '.join(found)}. Columns are "
+                "numbers, flags or text, one of the three: convert it first."
+            )
+    return extra_column(series, parameter)

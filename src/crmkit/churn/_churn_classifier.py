@@ -13,14 +13,14 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.model_selection import GroupKFold, StratifiedKFold
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted, column_or_1d, has_fit_parameter
 
 from crmkit._compat import HasMethods, StrOptions, check_sample_weight
 from crmkit._durations import duration_name
 from crmkit._frames import make_frame
 from crmkit._validation import all_or_nothing, check_float, parameter_error
 from crmkit.churn._calibration import Calibration, Calibrator
-from crmkit.churn._columns import Columns, SnapshotFeatures, is_frame, table_columns, take
+from crmkit.churn._columns import Columns, SnapshotFeatures, is_frame, renamed, table_columns, take
 from crmkit.churn._decision import choose_cut, score_of
 from crmkit.churn._encoding import TableEncoder
 from crmkit.churn._explanation import contributions
@@ -38,6 +38,9 @@ _OWNER = "ChurnClassifier"
 #: With fewer held-out rows of either sort nothing can be calibrated.
 _FEWEST_HELD_OUT = 10
 _N_FOLDS = 5
+
+#: One of these a classifier needs.
+_SCORES = ("decision_function", "predict_proba")
 
 
 @dataclass(frozen=True)
@@ -251,6 +254,8 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
     def _check_decision(self) -> None:
         if isinstance(self.estimator, type):
             raise parameter_error("estimator", self.estimator, "an estimator, not its class", _OWNER)
+        if self.estimator is not None and not any(hasattr(self.estimator, name) for name in _SCORES):
+            raise parameter_error("estimator", self.estimator, f"a classifier with {' or '.join(_SCORES)}", _OWNER)
         if self.profit is not None:
             self.profit.validate()
         if self.decision == "profit" and self.profit is None:
@@ -277,12 +282,18 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
             self._window = X.window
         else:
             columns = table_columns(self, X, reset=True)
+            self._names = list(columns)
             n = len(next(iter(columns.values())))
         churned = self._labels(X, y, n)
         value = 0.0 if self.profit is None else self.profit.values(X)
         columns = self._without_value(columns)
         if sample_weight is None:
             return _Training(X, columns, churned, None, value)
+        if self.estimator is not None and not has_fit_parameter(self.estimator, "sample_weight"):
+            raise ParameterError(
+                f"sample_weight is given, and {type(self.estimator).__name__} takes none in its fit. Leave it out, or "
+                "pass another estimator; of a pipeline, its last step."
+            )
         weight = check_sample_weight(sample_weight, np.empty((n, 1)), dtype=np.float64, ensure_non_negative=True)
         used = np.flatnonzero(weight > 0)
         if len(np.unique(churned[used])) < 2:
@@ -297,6 +308,8 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
                 "X.churned()."
             )
         labels = column_or_1d(y, warn=True)
+        if labels.dtype.kind == "O" and any(label is None or label != label for label in labels):  # noqa: PLR0124  NaN differs from itself
+            raise ParameterError("y holds missing labels (None or NaN). Leave those rows out.")
         if len(labels) != n:
             raise ParameterError(f"y has {len(labels):,} values for the {n:,} rows of X. They must be equally many.")
         check_classification_targets(labels)
@@ -318,7 +331,10 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
                 # numpy finds no text equal to a number, but says so with a warning.
                 if isinstance(label, str) == isinstance(self.pos_label, str) and label == self.pos_label:
                     return label
-            raise ParameterError(f"pos_label={self.pos_label!r} is not one of the labels of y: {found.tolist()}.")
+            raise ParameterError(
+                f"pos_label={self.pos_label!r} is not one of the labels of y: {found.tolist()}. Where scikit-learn "
+                "makes numbers of labels before it fits, as in cross_val_predict of probabilities, pass y == label."
+            )
         if found.dtype.kind in "biuf" and 1 in found.tolist():
             return found[found.tolist().index(1)]
         said = (
@@ -440,7 +456,8 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
                 raise ParameterError(
                     f"{_OWNER} was fitted on a table, and X are Snapshots. Pass the same columns as to fit."
                 )
-            return self._without_value(table_columns(self, X, reset=False))
+            columns = table_columns(self, X, reset=False)
+            return self._without_value(renamed(columns, self._names, X))
         if not isinstance(X, Snapshots):
             raise ParameterError(
                 f"{_OWNER} was fitted on Snapshots, and X is a {type(X).__name__}. Take log.snapshot() for the "

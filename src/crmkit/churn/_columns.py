@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.utils.validation import validate_data
 
-from crmkit._frames import Category, column_names, concat_columns, extra_column, read_columns
+from crmkit._frames import Category, column_names, concat_columns, feature_column, read_columns
 from crmkit._validation import parameter_error
 from crmkit.churn._encoding import Column
 from crmkit.events import EventLog, Snapshots
-from crmkit.exceptions import ParameterError
+from crmkit.exceptions import ColumnNotFoundError, ParameterError
 from crmkit.features import InterPurchaseFeatures, RFMTransformer, WindowAggregator
 
 Columns = dict[str, Column]
@@ -49,18 +50,34 @@ def table_columns(estimator: Any, X: Any, *, reset: bool) -> Columns:
 
 
 def _frame_columns(estimator: Any, X: Any, *, reset: bool) -> Columns:
+    if not (hasattr(type(X), "__len__") or hasattr(type(X), "num_rows")):
+        raise ParameterError(f"X of {_OWNER} is a {type(X).__name__}, which holds no rows yet. Pass X.collect().")
+    own = X.columns if isinstance(X, pd.DataFrame) else getattr(X, "column_names", None) or column_names(X)
+    names = [str(name) for name in own]
+    if len(set(names)) < len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise ParameterError(f"X of {_OWNER} has several columns named {', '.join(map(repr, twice[:5]))}. Rename them.")
     if not isinstance(X, Mapping):
         validate_data(estimator, X, reset=reset, skip_check_array=True)
-    names = column_names(X)
-    if not all(isinstance(name, str) for name in names):
-        X = X.set_axis([str(name) for name in names], axis=1)
-        names = [str(name) for name in names]
+    if isinstance(X, pd.DataFrame) and names != list(X):
+        X = X.set_axis(names, axis=1)
     if not names:
         raise ParameterError(f"X of {_OWNER} has no columns: 0 feature(s), while a minimum of 1 is required.")
     data = read_columns(X, [("X", name) for name in names])
     if data.n_rows == 0:
         raise ParameterError(f"X of {_OWNER} has no rows: 0 sample(s), while a minimum of 1 is required.")
-    return _finite({name: extra_column(data[name], "X") for name in names})
+    return _finite({name: feature_column(data[name], "X") for name in names})
+
+
+def renamed(columns: Columns, names: list[str], X: Any) -> Columns:
+    """The columns under the names that `fit` knew: those of a dict by name, all others by their position."""
+    if isinstance(X, Mapping):
+        missing = [name for name in names if name not in columns]
+        if missing:
+            raise ColumnNotFoundError.from_name("X", missing[0], list(columns))
+        return {name: columns[name] for name in names}
+    # scikit-learn has compared what names there were, and the number of columns.
+    return dict(zip(names, columns.values(), strict=True))
 
 
 def _cells(column: NDArray[Any], name: str) -> Column:
@@ -107,6 +124,11 @@ class SnapshotFeatures:
         for one in self.transformers:
             made = X._attributes() if isinstance(one, str) else _transformed(one, X)
             found.update({name: column for name, column in made.items() if name not in found})
+        if not found:
+            raise ParameterError(
+                "The features give no columns: the log has no customer columns. Add them by log.with_attributes(), or "
+                "name other features."
+            )
         return _finite(found)
 
 
@@ -121,7 +143,7 @@ def _transformed(transformer: Any, X: Snapshots) -> Columns:
         return {str(name): made[:, j] for j, name in enumerate(names)}
     if is_frame(made):
         data = read_columns(made, [("features", name) for name in column_names(made)])
-        return {name: extra_column(series, "features") for name, series in data.series.items()}
+        return {name: feature_column(series, "features") for name, series in data.series.items()}
     return concat_columns(made, len(X), type(transformer).__name__.lower())
 
 
