@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 
+from crmkit.features import WindowAggregator
 from crmkit.forecast import CrostonForecaster, DemandForecaster, EMAForecaster, LagFeatures
 from crmkit.recommend import ItemCosineRecommender, PopularityRecommender
 from crmkit.smoothing import CUSUMChart, EWMAChart, MovingAverageSmoother, PChart
@@ -56,6 +57,7 @@ FEWEST: dict[str, tuple[int, int]] = {
     "ShiftedBetaGeometric": (1, 13),
     "UChart": (1, 10),
     "UserCosineRecommender": (40, 13),
+    "WindowAggregator": (1, 13),
 }
 
 #: Estimators that take snapshots, and tables as well: both are checked.
@@ -134,6 +136,17 @@ VARIANTS: list[Any] = [
     MovingAverageSmoother(4, center=True, n_jobs=2),
     MovingAverageSmoother(5, min_periods=1, statistic="median"),
     PChart(limits="sigma"),
+    WindowAggregator(
+        {"36h": "sum", ("365D", "335D"): ["count", "mean", "std"], "all": ["share", "trend", "regularity", "orders"]},
+        by_kind=True,
+        n_jobs=2,
+    ),
+    WindowAggregator(
+        ["7D", "all"],
+        ["sessions", "session_length", "session_depth", "distinct", "days", "min", "first"],
+        kinds=["order", "visit"],
+        session_gap="2h",
+    ),
 ]
 
 

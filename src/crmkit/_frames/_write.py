@@ -64,7 +64,7 @@ def row_index(customers: NDArray[Any], codes: NDArray[np.int32], as_of: NDArray[
 
     Rows come in blocks of one as_of, so its levels are the values at the block edges.
     """
-    edges = np.flatnonzero(np.diff(as_of)) + 1
+    edges = np.flatnonzero(as_of[1:] != as_of[:-1]) + 1
     starts = np.concatenate([np.zeros(min(len(as_of), 1), dtype=np.int64), edges])
     levels, block_codes = np.unique(as_of[starts], return_inverse=True)
     lengths = np.diff(np.append(starts, len(as_of)))

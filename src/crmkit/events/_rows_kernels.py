@@ -35,6 +35,15 @@ def sweep_dates(start, stop, pointers, times, roles, states, wanted, dates, rule
         purchases = 0
         last_purchase = 0
         state = 0
+        if not write and rules[1] < 0 and len(states) == 0:
+            # Who is there at one date is there at all later ones, so the rest of the history need not be read.
+            while purchases < rules[0] and position < last:
+                purchases += len(roles) == 0 or roles[position] == 1
+                position += 1
+            if purchases >= rules[0]:
+                for date in range(len(dates)):
+                    counts[date] += purchases == 0 or times[position - 1] < dates[date]
+            continue
         for date in range(len(dates)):
             as_of = dates[date]
             while position < last and times[position] < as_of:

@@ -74,14 +74,12 @@ class Events:
             wanted = np.array([str(level) in names for level in self._store.kind.levels] + [False])
             chosen = wanted[self._store.kind.codes[self.base : self._end]]
             self._chosen = np.flatnonzero(chosen)
-            self.rank = np.zeros(len(chosen) + 1, dtype=np.int64)
-            np.cumsum(chosen, out=self.rank[1:])
-            self.rank = read_only(self.rank)
+            self.rank = _added_up(chosen)
         self.time = self._take(self._store.time)
         self._numbers: dict[str, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
 
     def numbers(self, name: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """A column of numbers, as whole cents if all of it can be, else as floats; the other is empty."""
+        """A column of numbers: its cents added up if all of them are whole, or else floats; the other is empty."""
         if name not in self._numbers:
             self._numbers[name] = self._read_numbers(name)
         return self._numbers[name]
@@ -107,15 +105,22 @@ class Events:
     def _read_numbers(self, name: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         store = self._store
         if name == "money" and len(store.cents):
-            return self._take(store.cents), _NO_FLOATS
+            return _added_up(self._take(store.cents)), _NO_FLOATS
         own = {"money": store.money, "price": store.price, "quantity": store.quantity}
         column: Any = own[name] if own.get(name) is not None else store.extras[name]
         values = read_only(self._take(column), np.float64)
         cents = np.empty(len(values), dtype=np.int64)
         if all(run_in_ranges(to_cents, len(values), values, cents, threads=self._threads)):
-            return read_only(cents), _NO_FLOATS
+            return _added_up(cents), _NO_FLOATS
         return _NO_INTEGERS, values
 
     def _take(self, column: NDArray[Any], *, sliced: bool = False) -> NDArray[Any]:
         part = column if sliced else column[self.base : self._end]
         return read_only(part if self._chosen is None else part[self._chosen])
+
+
+def _added_up(values: NDArray[Any]) -> NDArray[np.int64]:
+    """The sum of the values before each, and of all."""
+    sums = np.zeros(len(values) + 1, dtype=np.int64)
+    np.cumsum(values, out=sums[1:])
+    return read_only(sums)

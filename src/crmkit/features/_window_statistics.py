@@ -68,7 +68,9 @@ class Window:
 
     @property
     def half(self) -> int:
-        """Where the recent half begins."""
+        """Where the recent half begins; where the window begins, if nobody asks."""
+        if "trend" not in self.statistics:
+            return self.begin
         return _HALF if self.begin == _WHOLE else (self.begin + self.end) // 2
 
 
@@ -91,7 +93,7 @@ class Plan:
     names : tuple of str
         Columns in their order.
     offsets : ndarray of int64
-        Where windows begin, end and have their middle, before as_of.
+        Where windows begin, end and have their middle, before as_of; the first is as_of itself.
     tasks : tuple of tuples of Task
         Those of all events, then of the events of each kind.
     """
@@ -145,7 +147,8 @@ def make_plan(windows: tuple[Window, ...], numbers: Sequence[str], labels: Seque
     The columns come window by window, statistic by statistic, source by source, those of all events
     before those of each kind.
     """
-    starts = sorted({offset for window in windows for offset in (window.begin, window.end, window.half)})
+    used = {offset for window in windows for offset in (window.begin, window.end, window.half)}
+    starts = [0, *sorted(used - {0})]
     place = {offset: position for position, offset in enumerate(starts)}
     names: list[str] = []
     wanted: dict[tuple[int, str, str], dict[str, dict[int, int]]] = defaultdict(lambda: defaultdict(dict))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,11 @@ from crmkit.features import _windows_kernels as kernels
 from crmkit.features._window_columns import Events
 from crmkit.features._window_statistics import Plan, Task
 
-#: Rows of one call of a kernel, about: what is known of them stays in the cache from one kernel to the next.
-_ROWS = 4_096
+#: Rows of one call of a kernel, at most: what is known of them stays in the cache from one kernel to the next.
+_ROWS = 4_000
 
-#: Events that the customers of one tile have, about: they stay in the cache from one date to the next.
-_EVENTS = 32_768
+#: Rows for which a further thread is worth its start.
+_FEWEST = 20_000
 
 
 def describe(
@@ -32,24 +32,32 @@ def describe(
         (events, [_call(task, events, parts[0], rows, session_gap) for task in tasks])
         for events, tasks in zip(parts, plan.tasks, strict=True)
     ]
-    pointers, offsets = rows.pointers, read_only(plan.offsets)
-    tiles = row_tiles(rows)
-    widest = max((stop - start for tile in tiles for start, stop in tile), default=0)
+    keys = (rows.codes, rows.as_of_us, rows.stop, rows.pointers)
+    offsets = read_only(plan.offsets)
 
-    def run(first: int, last: int) -> None:
-        edges = np.empty((len(work), len(plan.offsets), widest), dtype=np.int64)
-        for start, stop in (rows_of_tile for tile in tiles[first:last] for rows_of_tile in tile):
+    def run(batches: Iterator[NDArray[np.int64]], widest: int) -> None:
+        edges = np.empty((len(work), len(offsets), widest), dtype=np.int64)
+        for batch in batches:
             for part, (events, calls) in enumerate(work):
                 own = edges[part]
-                kernels.window_edges(
-                    start, stop, rows.codes, rows.as_of_us, rows.stop, pointers, events.base, events.rank, events.time,
-                    offsets, own,
-                )  # fmt: skip
+                kernels.window_edges(batch, *keys, events.base, events.rank, events.time, offsets, own)
                 for kernel, columns, of_all, windows, lines in calls:
                     both = (own, edges[0]) if of_all else (own,)
-                    kernel(start, stop, *columns, *both, windows, lines, out)
+                    kernel(batch, *columns, *both, windows, lines, out)
 
-    run_in_ranges(run, len(tiles), threads=threads, minimum=1 if len(rows) >= 20_000 else len(tiles))
+    runs = ascending_runs(rows)
+    if len(runs) > 2:
+        widest = max(_ROWS, len(runs))
+        n_customers = len(rows.customers)
+        run_in_ranges(
+            lambda first, last: run(by_customer(rows.codes, runs, first, last, widest), widest),
+            n_customers, threads=threads, minimum=n_customers * _FEWEST // len(rows),
+        )  # fmt: skip
+    else:
+        widest = min(_ROWS, len(rows))
+        run_in_ranges(
+            lambda first, last: run(in_order(first, last), widest), len(rows), threads=threads, minimum=_FEWEST
+        )
     return out
 
 
@@ -75,25 +83,34 @@ def _call(
     return getattr(kernels, task.kernel), columns, task.kernel.startswith("share"), windows, lines
 
 
-def row_tiles(rows: Snapshots) -> list[list[tuple[int, int]]]:
-    """Ranges of rows, in the order in which the log is best read.
+def ascending_runs(rows: Snapshots) -> NDArray[np.int64]:
+    """Edges of the runs of rows whose customers ascend, as those of one date do; nothing if they are not worth it.
 
-    Rows that come date by date, as `EventLog.snapshots` makes them, are taken customers by customers:
-    their events are read once, for all dates. Other rows are taken as they come.
+    Many rows of few dates are taken customer by customer: their events are read once, for all dates.
     """
-    n = len(rows)
-    # Within a date customers ascend.
-    begins = np.flatnonzero(rows.codes[1:] <= rows.codes[:-1]) + 1
-    edges = [0, *begins.tolist(), n] if len(begins) < n // (2 * _ROWS) else []
-    if len(edges) < 3:
-        return [[(start, min(start + _ROWS, n))] for start in range(0, n, _ROWS)]
-    pointers = rows.pointers
-    n_tiles = int(max(pointers[-1] // _EVENTS, 1))
-    cuts = np.searchsorted(pointers, np.arange(1, n_tiles) * (pointers[-1] // n_tiles)).astype(np.int32)
-    bounds = []
-    for first, last in itertools.pairwise(edges):
-        inner = np.searchsorted(rows.codes[first:last], cuts) + first
-        bounds.append([first, *inner.tolist(), last])
-    return [
-        [(bound[tile], bound[tile + 1]) for bound in bounds if bound[tile] < bound[tile + 1]] for tile in range(n_tiles)
-    ]
+    n, codes = len(rows), rows.codes
+    if n < _ROWS:
+        return np.empty(0, dtype=np.int64)
+    begins = np.flatnonzero(codes[1:] <= codes[:-1]) + 1
+    if (len(begins) + 1) * len(rows.customers) > 4 * n:
+        return np.empty(0, dtype=np.int64)
+    return np.concatenate([[0], begins, [n]])
+
+
+def by_customer(
+    codes: NDArray[np.int32], runs: NDArray[np.int64], first: int, last: int, widest: int
+) -> Iterator[NDArray[np.int64]]:
+    """Batches of the rows of some customers, those of one customer together."""
+    cursors, ends = runs[:-1].copy(), runs[1:]
+    for run, (begin, end) in enumerate(itertools.pairwise(runs)):
+        cursors[run] += np.searchsorted(codes[begin:end], np.int32(first))
+    rows = np.empty(widest, dtype=np.int64)
+    while first < last:
+        first, count = kernels.next_rows(first, last, cursors, ends, codes, rows)
+        yield rows[:count]
+
+
+def in_order(first: int, last: int) -> Iterator[NDArray[np.int64]]:
+    """Batches of rows as they come."""
+    for start in range(first, last, _ROWS):
+        yield np.arange(start, min(start + _ROWS, last))

@@ -1,13 +1,15 @@
-"""Kernels that describe the events of each row's windows, for a range of rows at a time.
+"""Kernels that describe the events of each row's windows, for some rows at a time.
 
 `window_edges` finds where the windows begin and end; the others read ``edges`` and write lines of
-``out``. A line of `windows` holds three positions in `edges`: where the window begins, where it ends,
-and where its recent half begins. A line of `lines` says which line of `out` receives each statistic,
--1 for those that nobody wants. Nothing but the events of the window enters a statistic, so that rows
-come out the same in any order, in any range, and from a log of one customer.
+``out``. ``rows`` are positions in the output, and a line of ``edges`` has one entry for each of them. A
+line of ``windows`` holds three lines of ``edges``: where the window begins, where it ends, and where
+its recent half begins. A line of ``lines`` says which line of ``out`` receives each statistic, -1 for
+those that nobody wants. Nothing but the events of the window enters a statistic, so that a row comes
+out the same among any others, and from a log of one customer.
 
-Numbers come as whole cents, or else as floats; the other of the two arrays is empty. Missing floats
-are passed over.
+Numbers come as cents, where all of them are whole, or else as floats; the other array is empty. Cents
+come added up: ``cents[i]`` is the sum of the numbers before the i-th, so that the sum of any window is
+a difference, and exact. Missing floats are passed over.
 """
 
 from __future__ import annotations
@@ -60,6 +62,25 @@ def latest_same(start, stop, pointers, base, rank, labels, latest, before):
 
 
 @kernel
+def next_rows(customer, last, cursors, ends, codes, rows):
+    """Rows of the next customers, those of one customer together.
+
+    ``cursors`` and ``ends`` are ranges of rows whose customers ascend; the cursors move on. Returns the
+    customer who is next, and the number of rows.
+    """
+    count = 0
+    while customer < last and count + len(cursors) <= len(rows):
+        for date in range(len(cursors)):
+            row = cursors[date]
+            if row < ends[date] and codes[row] == customer:
+                rows[count] = row
+                count += 1
+                cursors[date] = row + 1
+        customer += 1
+    return customer, count
+
+
+@kernel
 def _earlier(time, first, position, limit):
     """The first event at or after an instant, which is not after `position`."""
     for _ in range(8):
@@ -77,29 +98,58 @@ def _earlier(time, first, position, limit):
 
 
 @kernel
-def window_edges(start, stop, codes, as_ofs, stops, pointers, base, rank, time, offsets, edges):
+def _sweep(time, position, last, offset, instants, edges):
+    """The edges of one customer's rows, whose instants ascend: every event is passed once."""
+    row = 0
+    while row < len(instants) and position < last:
+        # Without a branch, which nobody could predict.
+        older = time[position] < instants[row] - offset
+        edges[row] = position
+        position += older
+        row += not older
+    edges[row:] = position
+
+
+@kernel
+def _whole_half(time, first, last, as_of):
+    """Where the recent half of a history begins."""
+    return _earlier(time, first, last, as_of - (as_of - time[first]) // 2) if first < last else first
+
+
+@kernel
+def window_edges(rows, codes, as_ofs, stops, pointers, base, rank, time, offsets, edges):
     """For each row and offset the first event that is not older, as a position in `time`.
 
     Positions in the log are made positions in `time` by taking off `base`, and then by `rank` where
     `time` has some of the events only. Offsets ascend, but for those that are no time.
     """
-    for row in range(start, stop):
-        first, last = pointers[codes[row]] - base, stops[row] - base
-        if len(rank) > 0:
-            first, last = rank[first], rank[last]
-        position = last
-        for number in range(len(offsets)):
+    instants = np.empty(len(rows), dtype=np.int64)
+    begin = 0
+    while begin < len(rows):
+        customer, end = codes[rows[begin]], begin
+        while end < len(rows) and codes[rows[end]] == customer:
+            if end > begin and as_ofs[rows[end]] <= instants[end - 1]:
+                break
+            instants[end] = as_ofs[rows[end]]
+            last = stops[rows[end]] - base
+            edges[0, end] = rank[last] if len(rank) > 0 else last
+            end += 1
+        first = pointers[customer] - base
+        first = rank[first] if len(rank) > 0 else first
+        last = edges[0, end - 1]
+        own = instants[begin:end]
+        for number in range(1, len(offsets)):
             if offsets[number] == _WHOLE:
-                edges[number, row - start] = first
+                edges[number, begin:end] = first
             elif offsets[number] == _HALF:
-                if first < last:
-                    limit = as_ofs[row] - (as_ofs[row] - time[first]) // 2
-                    edges[number, row - start] = _earlier(time, first, last, limit)
-                else:
-                    edges[number, row - start] = first
+                for row in range(begin, end):
+                    edges[number, row] = _whole_half(time, first, edges[0, row], instants[row])
+            elif end - begin > 1:
+                _sweep(time, first, last, offsets[number], own, edges[number, begin:end])
             else:
-                position = _earlier(time, first, position, as_ofs[row] - offsets[number])
-                edges[number, row - start] = position
+                last = _earlier(time, first, last, own[0] - offsets[number])
+                edges[number, begin] = last
+        begin = end
 
 
 @kernel
@@ -110,38 +160,38 @@ def _trend(earlier, recent):
 
 
 @kernel
-def describe_edges(start, stop, as_ofs, time, edges, windows, lines, out):
+def describe_edges(rows, as_ofs, time, edges, windows, lines, out):
     """Number of events, days since the first and since the last, trend of their number."""
-    n = stop - start
-    instants = as_ofs[start:stop]
     for window in range(len(windows)):
         left, right, half = edges[windows[window, 0]], edges[windows[window, 1]], edges[windows[window, 2]]
         if lines[window, 0] >= 0:
-            line = out[lines[window, 0], start:stop]
-            for row in range(n):
-                line[row] = right[row] - left[row]
+            line = out[lines[window, 0]]
+            for row in range(len(rows)):
+                line[rows[row]] = right[row] - left[row]
         if lines[window, 1] >= 0:
-            line = out[lines[window, 1], start:stop]
-            for row in range(n):
-                line[row] = (instants[row] - time[left[row]]) / _DAY if left[row] < right[row] else np.nan
+            line = out[lines[window, 1]]
+            for row in range(len(rows)):
+                none = left[row] == right[row]
+                line[rows[row]] = np.nan if none else (as_ofs[rows[row]] - time[left[row]]) / _DAY
         if lines[window, 2] >= 0:
-            line = out[lines[window, 2], start:stop]
-            for row in range(n):
-                line[row] = (instants[row] - time[right[row] - 1]) / _DAY if left[row] < right[row] else np.nan
+            line = out[lines[window, 2]]
+            for row in range(len(rows)):
+                none = left[row] == right[row]
+                line[rows[row]] = np.nan if none else (as_ofs[rows[row]] - time[right[row] - 1]) / _DAY
         if lines[window, 3] >= 0:
-            line = out[lines[window, 3], start:stop]
-            for row in range(n):
-                line[row] = _trend(half[row] - left[row], right[row] - half[row])
+            line = out[lines[window, 3]]
+            for row in range(len(rows)):
+                line[rows[row]] = _trend(half[row] - left[row], right[row] - half[row])
 
 
 @kernel
-def describe_visits(start, stop, as_ofs, time, session_gap, edges, windows, lines, out):
+def describe_visits(rows, as_ofs, time, session_gap, edges, windows, lines, out):
     """Days counted back from as_of, and sessions: their number, mean length in minutes, mean size."""
     for window in range(len(windows)):
         left, right = edges[windows[window, 0]], edges[windows[window, 1]]
-        for row in range(stop - start):
+        for row in range(len(rows)):
             days, sessions, length, last_day = 0, 0, np.int64(0), np.int64(-1)
-            as_of = as_ofs[start + row]
+            as_of = as_ofs[rows[row]]
             for position in range(left[row], right[row]):
                 day = (as_of - time[position] - 1) // _DAY
                 days += day != last_day
@@ -152,21 +202,21 @@ def describe_visits(start, stop, as_ofs, time, session_gap, edges, windows, line
                 else:
                     length += since
             if lines[window, 0] >= 0:
-                out[lines[window, 0], start + row] = days
+                out[lines[window, 0], rows[row]] = days
             if lines[window, 1] >= 0:
-                out[lines[window, 1], start + row] = sessions
+                out[lines[window, 1], rows[row]] = sessions
             if lines[window, 2] >= 0:
-                out[lines[window, 2], start + row] = length / _MINUTE / sessions if sessions else np.nan
+                out[lines[window, 2], rows[row]] = length / _MINUTE / sessions if sessions else np.nan
             if lines[window, 3] >= 0:
-                out[lines[window, 3], start + row] = (right[row] - left[row]) / sessions if sessions else np.nan
+                out[lines[window, 3], rows[row]] = (right[row] - left[row]) / sessions if sessions else np.nan
 
 
 @kernel
-def describe_gaps(start, stop, time, edges, windows, lines, out):
+def describe_gaps(rows, time, edges, windows, lines, out):
     """Mean and standard deviation of the days between one instant and the next, and regularity."""
     for window in range(len(windows)):
         left, right = edges[windows[window, 0]], edges[windows[window, 1]]
-        for row in range(stop - start):
+        for row in range(len(rows)):
             gaps = 0
             for position in range(left[row] + 1, right[row]):
                 gaps += time[position] != time[position - 1]
@@ -180,44 +230,42 @@ def describe_gaps(start, stop, time, edges, windows, lines, out):
                         squares += ((time[position] - time[position - 1]) / _DAY - mean) ** 2
                 deviation = math.sqrt(squares / (gaps - 1))
             if lines[window, 0] >= 0:
-                out[lines[window, 0], start + row] = mean
+                out[lines[window, 0], rows[row]] = mean
             if lines[window, 1] >= 0:
-                out[lines[window, 1], start + row] = deviation
+                out[lines[window, 1], rows[row]] = deviation
             if lines[window, 2] >= 0:
-                out[lines[window, 2], start + row] = 1.0 / (1.0 + (deviation / mean) ** 2)
+                out[lines[window, 2], rows[row]] = 1.0 / (1.0 + (deviation / mean) ** 2)
 
 
 @kernel
-def count_first(start, stop, before, edges, windows, lines, out):
+def count_first(rows, before, edges, windows, lines, out):
     """Number of events whose like does not come before them in the window: distinct labels."""
     for window in range(len(windows)):
         left, right = edges[windows[window, 0]], edges[windows[window, 1]]
-        for row in range(stop - start):
+        for row in range(len(rows)):
             count = 0
             for position in range(left[row], right[row]):
                 count += before[position] < left[row]
-            out[lines[window, 0], start + row] = count
+            out[lines[window, 0], rows[row]] = count
 
 
 @kernel
-def share_of_events(start, stop, edges, all_edges, windows, lines, out):
+def share_of_events(rows, edges, all_edges, windows, lines, out):
     """Part that the events of one kind are of all events of the window."""
     for window in range(len(windows)):
         begin, end = windows[window, 0], windows[window, 1]
-        line = out[lines[window, 0], start:stop]
-        for row in range(stop - start):
-            line[row] = (edges[end, row] - edges[begin, row]) / (all_edges[end, row] - all_edges[begin, row])
+        line = out[lines[window, 0]]
+        for row in range(len(rows)):
+            line[rows[row]] = (edges[end, row] - edges[begin, row]) / (all_edges[end, row] - all_edges[begin, row])
 
 
 @kernel
 def _add(cents, money, left, right):
     """The sum of the numbers in a window, and how many there are."""
-    total, count = (np.int64(0), True, 0.0, 0.0), right - left
+    count = right - left
     if len(cents) > 0:
-        whole = np.int64(0)
-        for position in range(left, right):
-            whole += cents[position]
-        return (whole, True, 0.0, 0.0), count
+        return (cents[right] - cents[left], True, 0.0, 0.0), count
+    total = (np.int64(0), True, 0.0, 0.0)
     for position in range(left, right):
         if np.isnan(money[position]):
             count -= 1
@@ -234,46 +282,52 @@ def _mean(total, count):
 
 
 @kernel
-def add_numbers(start, stop, cents, money, edges, windows, lines, out):
+def add_numbers(rows, cents, money, edges, windows, lines, out):
     """Sum, mean and trend of numbers."""
     for window in range(len(windows)):
         left, right, half = edges[windows[window, 0]], edges[windows[window, 1]], edges[windows[window, 2]]
-        for row in range(stop - start):
+        if len(cents) > 0 and lines[window, 0] >= 0:
+            line = out[lines[window, 0]]
+            for row in range(len(rows)):
+                line[rows[row]] = (cents[right[row]] - cents[left[row]]) / 100.0
+        if max(lines[window, 1], lines[window, 2]) < 0 and (len(cents) > 0 or lines[window, 0] < 0):
+            continue
+        for row in range(len(rows)):
             total, count = _add(cents, money, left[row], right[row])
             if lines[window, 0] >= 0:
-                out[lines[window, 0], start + row] = money_of(total)
+                out[lines[window, 0], rows[row]] = money_of(total)
             if lines[window, 1] >= 0:
-                out[lines[window, 1], start + row] = _mean(total, count)
+                out[lines[window, 1], rows[row]] = _mean(total, count)
             if lines[window, 2] >= 0:
                 earlier, _ = _add(cents, money, left[row], half[row])
                 recent, _ = _add(cents, money, half[row], right[row])
-                out[lines[window, 2], start + row] = _trend(money_of(earlier), money_of(recent))
+                out[lines[window, 2], rows[row]] = _trend(money_of(earlier), money_of(recent))
 
 
 @kernel
-def share_of_sums(start, stop, cents, money, all_cents, all_money, edges, all_edges, windows, lines, out):
+def share_of_sums(rows, cents, money, all_cents, all_money, edges, all_edges, windows, lines, out):
     """Part that the sum of one kind is of the sum of all."""
     for window in range(len(windows)):
         begin, end = windows[window, 0], windows[window, 1]
-        for row in range(stop - start):
+        for row in range(len(rows)):
             own, _ = _add(cents, money, edges[begin, row], edges[end, row])
             total, _ = _add(all_cents, all_money, all_edges[begin, row], all_edges[end, row])
             whole = money_of(total)
-            out[lines[window, 0], start + row] = money_of(own) / whole if whole != 0.0 else np.nan
+            out[lines[window, 0], rows[row]] = money_of(own) / whole if whole != 0.0 else np.nan
 
 
 @kernel
 def _number(cents, money, position):
     # Adding zero makes -0.0 the same as 0.0.
-    return cents[position] / 100.0 if len(cents) > 0 else money[position] + 0.0
+    return (cents[position + 1] - cents[position]) / 100.0 if len(cents) > 0 else money[position] + 0.0
 
 
 @kernel
-def compare_numbers(start, stop, cents, money, edges, windows, lines, out):
+def compare_numbers(rows, cents, money, edges, windows, lines, out):
     """Least, largest, standard deviation, first and last of numbers."""
     for window in range(len(windows)):
         left, right = edges[windows[window, 0]], edges[windows[window, 1]]
-        for row in range(stop - start):
+        for row in range(len(rows)):
             least, largest, first, last = np.inf, -np.inf, np.nan, np.nan
             for position in range(left[row], right[row]):
                 number = _number(cents, money, position)
@@ -283,15 +337,15 @@ def compare_numbers(start, stop, cents, money, edges, windows, lines, out):
                         first = number
             none = np.isnan(first)
             if lines[window, 0] >= 0:
-                out[lines[window, 0], start + row] = np.nan if none else least
+                out[lines[window, 0], rows[row]] = np.nan if none else least
             if lines[window, 1] >= 0:
-                out[lines[window, 1], start + row] = np.nan if none else largest
+                out[lines[window, 1], rows[row]] = np.nan if none else largest
             if lines[window, 2] >= 0:
-                out[lines[window, 2], start + row] = _deviation(cents, money, left[row], right[row])
+                out[lines[window, 2], rows[row]] = _deviation(cents, money, left[row], right[row])
             if lines[window, 3] >= 0:
-                out[lines[window, 3], start + row] = first
+                out[lines[window, 3], rows[row]] = first
             if lines[window, 4] >= 0:
-                out[lines[window, 4], start + row] = last
+                out[lines[window, 4], rows[row]] = last
 
 
 @kernel
