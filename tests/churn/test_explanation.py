@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from sklearn.svm import SVC
 
-from crmkit._compat import one_thread
+from crmkit._compat import one_openmp_thread
 from crmkit.churn._explanation import contributions
 from crmkit.churn._learner import LinearAndTrees, members_of
 
@@ -28,7 +28,7 @@ SOURCE = np.array([0, 1, 1, 2, 3, 3, 3])
 
 @pytest.fixture(autouse=True)
 def few_threads():
-    with one_thread():
+    with one_openmp_thread():
         yield
 
 

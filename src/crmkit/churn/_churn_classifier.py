@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import nullcontext
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, Literal, Self
@@ -15,7 +16,7 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, column_or_1d, has_fit_parameter
 
-from crmkit._compat import HasMethods, StrOptions, check_sample_weight
+from crmkit._compat import HasMethods, StrOptions, check_sample_weight, one_thread
 from crmkit._durations import duration_name
 from crmkit._frames import make_frame
 from crmkit._validation import all_or_nothing, check_float, parameter_error
@@ -24,7 +25,7 @@ from crmkit.churn._columns import Columns, SnapshotFeatures, is_frame, renamed, 
 from crmkit.churn._decision import choose_cut, score_of
 from crmkit.churn._encoding import TableEncoder
 from crmkit.churn._explanation import contributions
-from crmkit.churn._learner import LinearAndTrees, log_odds, members_of, threads
+from crmkit.churn._learner import MANY_ROWS, LinearAndTrees, log_odds, members_of
 from crmkit.churn._profit import ChurnProfit
 from crmkit.events import Snapshots
 from crmkit.exceptions import CrmkitWarning, ParameterError
@@ -245,7 +246,7 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
             # Everybody in one place: what is random is drawn in one order.
             self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
             learnt = self._learn(training)
-            self._learnt, self.features_ = learnt, learnt.features
+            self._learnt = learnt
             self.encoder_, self.estimator_ = learnt.encoder, learnt.model
             self.feature_names_ = learnt.encoder.names
             self._settle(training, learnt)
@@ -369,7 +370,7 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
         matrix = encoder.matrix(columns, len(training))
         model = LinearAndTrees(self._seed) if self.estimator is None else clone(self.estimator)
         options = {} if training.weight is None else {"sample_weight": training.weight}
-        with threads(len(training)):
+        with one_thread() if len(training) < MANY_ROWS else nullcontext():
             model.fit(matrix, training.churned.astype(np.int64), **options)
         return _Learnt(features, encoder, model)
 
@@ -451,7 +452,7 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
     def _read(self, X: Any) -> Columns | None:
         """The columns of a table; None for Snapshots, whose features are read where they are needed."""
         check_is_fitted(self)
-        if self.features_ is None:
+        if self._learnt.features is None:
             if isinstance(X, Snapshots):
                 raise ParameterError(
                     f"{_OWNER} was fitted on a table, and X are Snapshots. Pass the same columns as to fit."

@@ -12,12 +12,12 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
-from crmkit._compat import one_thread
+from crmkit._compat import one_openmp_thread
 
 Floats = NDArray[np.float64]
 
 #: From so many rows on several threads are worth it.
-_MANY_ROWS = 100_000
+MANY_ROWS = 100_000
 
 #: Rows whose hinges are held in memory at a time.
 _ROWS = 16_384
@@ -133,4 +133,4 @@ def members_of(model: Any, M: Floats, source: NDArray[np.intp], reference: Float
 
 def threads(n_rows: int) -> AbstractContextManager[object]:
     """A context in which trees use one thread for few rows."""
-    return one_thread() if n_rows < _MANY_ROWS else nullcontext()
+    return one_openmp_thread() if n_rows < MANY_ROWS else nullcontext()

@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.utils import get_tags
 from sklearn.utils.parallel import Parallel, delayed
 
-from crmkit._compat import one_thread
+from crmkit._compat import one_openmp_thread
 from crmkit.exceptions import ParameterError
 from crmkit.forecast._lag_plan import LagPlan
 from crmkit.forecast._panel import Panel
@@ -235,7 +235,7 @@ def learn(
 
 
 def _threads(n_rows: int) -> AbstractContextManager[object]:
-    return one_thread() if n_rows < _MANY_ROWS else nullcontext()
+    return one_openmp_thread() if n_rows < _MANY_ROWS else nullcontext()
 
 
 def takes_missing(regressor: Any) -> bool:

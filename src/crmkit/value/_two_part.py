@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-from crmkit._compat import one_thread
+from crmkit._compat import one_openmp_thread
 
 Floats = NDArray[np.float64]
 
@@ -68,4 +68,4 @@ class TwoPartBoosting(RegressorMixin, BaseEstimator):
 
 
 def _threads(n_rows: int) -> AbstractContextManager[object]:
-    return one_thread() if n_rows < _MANY_ROWS else nullcontext()
+    return one_openmp_thread() if n_rows < _MANY_ROWS else nullcontext()
