@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import math
 
@@ -259,17 +258,3 @@ def test_forests_that_are_sure_stay_finite(table):
     X, y = table
     model = RandomForestClassifier(2, random_state=0).fit(X, y)
     assert np.isfinite(contributions(model, X[:50], SOURCE, 4, X[60]).values).all()
-
-
-@pytest.mark.skipif(importlib.util.find_spec("shap") is None, reason="compares with shap, which is not installed")
-def test_trees_agree_with_shap(table):
-    import shap
-
-    X, y = table
-    # Of histogram gradient boosting, shap 0.51 says values that do not add up to the score.
-    for model in BOOSTERS[1:]:
-        model.fit(X, y)
-        explainer = shap.TreeExplainer(model, data=X[50:51], feature_perturbation="interventional")
-        found = contributions(model, X[:40], np.arange(7), 7, X[50])
-        np.testing.assert_allclose(found.values, explainer.shap_values(X[:40]), atol=1e-6)
-        assert found.base == pytest.approx(float(explainer.expected_value))
