@@ -36,10 +36,20 @@ print(f"\n{kilobytes:.0f} kB")
 # %%
 # The table
 # ---------
-# One line for each customer: values, scores, segment, the probability of buying within 90 days, and what is
-# expected of the next 52 weeks.
+# One line for each customer: values, scores, segment, the probability of buying within 90 days, what is
+# expected of the next 52 weeks, the probability that an active customer falls silent, and whether it pays to
+# contact that customer.
 
 print(customers.head().to_string(index=False))
+
+# %%
+# Whom to contact
+# ---------------
+# Under the assumptions that the page names, and that ``profit=ChurnProfit(...)`` sets.
+
+contact = customers[customers["contact"] == 1].sort_values("expected_profit", ascending=False)
+print(f"{len(contact)} customers, expected to earn {contact['expected_profit'].sum():.0f}")
+print(contact[["customer_id", "churn_probability_90D", "expected_profit"]].head().to_string(index=False))
 
 # %%
 # What came

@@ -10,6 +10,7 @@ from crmkit.datasets import make_purchases
 from crmkit.events import EventLog
 from crmkit.report import _customers, _value
 from crmkit.report._context import Context
+from crmkit.report._figures import verdict
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,7 @@ def test_models_rule_and_what_came_stand_in_one_table(shown, context):
 def test_the_verdicts_follow_the_intervals(shown, context):
     past = context.rehearsal
     words = {"better": "models err less than", "worse": "rule errs less than", "same": "err alike"}
-    assert words[_value._verdict(past.gain_error)] in shown.text
+    assert words[verdict(past.gain_error)] in shown.text
     came = past.purchases_came
     place = "More was" if came > past.purchases.high else "Less was" if came < past.purchases.low else "lie inside"
     assert place in shown.text

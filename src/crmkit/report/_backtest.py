@@ -8,7 +8,7 @@ import numpy as np
 
 from crmkit.metrics import lift
 from crmkit.report._context import Context
-from crmkit.report._figures import day, number, percent, points
+from crmkit.report._figures import day, number, percent, points, verdict
 from crmkit.report._page import Section, figure, note, paragraph, table
 from crmkit.report._pictures import BLUE, GREY, ORANGE, only_horizontal
 from crmkit.report._study import Impossible, Study
@@ -35,7 +35,6 @@ def section(context: Context) -> Section:
         blocks.append(_picture(context, study))
     blocks.append(_table(context, study, caught))
     gain, model, rule = study.gain, study.in_time.score, study.in_time.baseline_score
-    verdict = "better" if gain.low > 0 else "worse" if gain.high < 0 else "same"
     values = {
         "model": f"{model:.3f}",
         "rule": f"{rule:.3f}",
@@ -43,7 +42,7 @@ def section(context: Context) -> Section:
         "low": points(gain.low),
         "high": points(gain.high),
     }
-    blocks.append(paragraph(text(f"backtest.{verdict}", **values)))
+    blocks.append(paragraph(text(f"backtest.{verdict(gain)}", **values)))
     blocks.append(paragraph(text("backtest.auc")))
     headline = text(
         "backtest.headline",

@@ -9,7 +9,7 @@ import numpy as np
 from crmkit.churn import ChurnProfit
 from crmkit.metrics import Estimate, expected_calibration_error, profit_curve, proportion
 from crmkit.report._context import Context
-from crmkit.report._figures import day, money, number, percent, points
+from crmkit.report._figures import day, money, number, percent, points, verdict
 from crmkit.report._page import Section, figure, note, paragraph, table, tiles
 from crmkit.report._pictures import BLUE, GREY, ORANGE
 from crmkit.report._silence import Silence, Tested, accepted
@@ -118,7 +118,7 @@ def _picture(context: Context, silence: Silence) -> str:
             right.plot(curve.fraction[at], earned, color=color, label=pen.label(f"churn.{key}"))
             right.plot(chosen.mean(), tested.earned[chosen].sum(), "o", color=color)
         right.axhline(0, color=GREY, linewidth=1)
-        right.set(xlim=(0, 1), title=pen.label("churn.profit"), xlabel=pen.label("churn.contacted"))
+        right.set(xlim=(0, 1), title=pen.label("churn.profit"), xlabel=pen.label("backtest.contacted"))
         right.xaxis.set_major_formatter(lambda one, _: f"{one:.0%}")
         right.yaxis.set_major_formatter("{x:,.0f}")
         right.legend(loc="lower center")
@@ -145,21 +145,27 @@ def _table(context: Context, silence: Silence) -> str:
         if silence.profit is not None:
             for contact in (tested.contact & own, tested.contact_rule & own, own):
                 rows[-1].append(f"{money(tested.earned[contact].sum())} ({number(contact.sum())})")
-    names = ["date", "customers", "fell", "auc_model", "auc_rule"]
-    names += [] if silence.profit is None else ["earned_model", "earned_rule", "earned_all"]
-    kind = "plain" if silence.profit is None else "money"
-    caption = text(f"churn.table_{kind}", days=silence.days)
-    return table(caption, [text(f"churn.{name}") for name in names], rows)
+    names = ["backtest.date", "churn.customers", "churn.fell", "backtest.auc_model", "backtest.auc_rule"]
+    if silence.profit is None:
+        caption = text("churn.table_plain", days=silence.days)
+    else:
+        names += ["churn.earned_model", "churn.earned_rule", "churn.earned_all"]
+        caption = text("churn.table_money")
+    return table(caption, list(map(text, names)), rows)
 
 
 def _verdicts(context: Context, silence: Silence) -> list[str]:
     text, tested = context.text, silence.tested
-    verdicts = [text(f"churn.auc_{_verdict(tested.gain)}", **_ends(tested.gain, points))]
+    verdicts = [text(f"churn.auc_{verdict(tested.gain)}", **_ends(tested.gain, points))]
     if silence.profit is not None:
         verdicts.append(_earned(context, tested, silence.profit))
     gap = expected_calibration_error(tested.silent, tested.probability, bins=_GROUPS)
-    rates = {"said": percent(float(tested.probability.mean())), "came": percent(float(tested.silent.mean()))}
-    return [*verdicts, text("churn.calibrated", **rates, gap=f"{100 * gap:.1f}", groups=_GROUPS)]
+    came = float(tested.silent.mean())
+    # What groups of n rows that are right on average still miss by: the mean of the half-normal distribution.
+    chance = np.sqrt(2 * _GROUPS * came * (1 - came) / (np.pi * len(tested.silent)))
+    rates = {"said": percent(float(tested.probability.mean())), "came": percent(came)}
+    gaps = {"gap": f"{100 * gap:.1f}", "chance": f"{100 * chance:.1f}"}
+    return [*verdicts, text("churn.calibrated", **rates, **gaps, groups=_GROUPS)]
 
 
 def _earned(context: Context, tested: Tested, profit: ChurnProfit) -> str:
@@ -169,7 +175,7 @@ def _earned(context: Context, tested: Tested, profit: ChurnProfit) -> str:
     said = profit.expected_profit(tested.probability, profit.value)[tested.contact].sum()
     parts = [
         text("churn.earned", said=money(float(said)), **_ends(model, money)),
-        text(f"churn.more_{_verdict(more)}", **_ends(more, money)),
+        text(f"churn.more_{verdict(more)}", **_ends(more, money)),
     ]
     if tested.earned.sum() >= float(model):
         parts.append(text("churn.everybody"))
@@ -178,7 +184,3 @@ def _earned(context: Context, tested: Tested, profit: ChurnProfit) -> str:
 
 def _ends(found: Estimate, how: Any) -> dict[str, str]:
     return {"gain": how(float(found)), "low": how(found.low), "high": how(found.high)}
-
-
-def _verdict(gain: Estimate) -> str:
-    return "better" if gain.low > 0 else "worse" if gain.high < 0 else "same"

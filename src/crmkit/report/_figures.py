@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 
+from crmkit.metrics import Estimate
+
 
 def number(value: float, decimals: int = 0) -> str:
     """Return a number with separators between thousands; a dash for a missing one."""
@@ -32,6 +34,11 @@ def points(difference: float) -> str:
 def day(instant: object) -> str:
     """Return the day of an instant."""
     return str(np.datetime64(instant, "D"))  # type: ignore[call-overload]  # datetime64 takes what our rows hold
+
+
+def verdict(gain: Estimate) -> str:
+    """Return whether a difference is told apart from none by its interval: better, worse or same."""
+    return "better" if gain.low > 0 else "worse" if gain.high < 0 else "same"
 
 
 def ratio(part: float, whole: float) -> float:

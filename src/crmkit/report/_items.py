@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from crmkit.report._context import Context, as_pandas
-from crmkit.report._figures import day, number, percent, points
+from crmkit.report._figures import day, number, percent, points, verdict
 from crmkit.report._next_items import ItemTest, K, NextItems, Trial
 from crmkit.report._outlook import Outlook
 from crmkit.report._page import Section, figure, note, paragraph, table
@@ -88,9 +88,8 @@ def _tested(context: Context) -> list[str]:
     blocks.append(table(text("items.table", **values), header, rows, words=2))
     for name, trial in _trials(test):
         gain = trial.gain
-        verdict = "better" if gain.low > 0 else "worse" if gain.high < 0 else "same"
         ends = {"gain": points(float(gain)), "low": points(gain.low), "high": points(gain.high)}
-        blocks.append(paragraph(text(f"items.{verdict}", asked=text(f"items.asked_{name}"), **ends)))
+        blocks.append(paragraph(text(f"items.{verdict(gain)}", asked=text(f"items.asked_{name}"), **ends)))
     return blocks
 
 

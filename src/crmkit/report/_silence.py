@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,9 +12,8 @@ from numpy.typing import NDArray
 
 from crmkit.churn import ChurnClassifier, ChurnProfit
 from crmkit.events import EventLog, Snapshots, purchases
-from crmkit.exceptions import CrmkitWarning
 from crmkit.metrics import Estimate, estimate
-from crmkit.report._study import DAY, Impossible, auc, dates_of, drawn_customers, horizon_of
+from crmkit.report._study import DAY, Impossible, auc_gain, dates_of, drawn_customers, horizon_of
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -41,20 +39,18 @@ _INCENTIVE, _CONTACT, _ACCEPT = 0.1, 0.01, 0.1
 
 @dataclass(frozen=True)
 class Tested:
-    """What was said at earlier dates, and what came. All arrays have one entry for each customer and date.
+    """What was said of customers at earlier dates, and what came.
 
     Attributes
     ----------
-    date : ndarray of datetime64
-    customer : ndarray of int
+    date, customer : ndarray
+        The rows.
     silent : ndarray of bool
         Who bought nothing within the horizon.
-    probability : ndarray
-        Of that, by the model of what was known then.
-    idle : ndarray
-        Days since the last purchase: what the rule orders by.
+    probability, idle : ndarray
+        Of that, by the model; and days since the last purchase, by which the rule orders.
     contact, contact_rule : ndarray of bool
-        Whom it pays to contact, by the model and by the rule.
+        Whom it pays to contact, by each of them.
     earned : ndarray
         What contacting each brings on average, knowing what came; 0 without money.
     """
@@ -75,22 +71,12 @@ class Tested:
 
     @cached_property
     def gain(self) -> Estimate:
-        """AUC of the model less that of the rule, mean over the dates, with customers drawn again."""
-
-        def gain(date: Any, silent: Any, model: Any, rule: Any) -> float:
-            dates = [date == one for one in np.unique(self.date)]
-            return float(np.mean([auc(silent[one], model[one]) - auc(silent[one], rule[one]) for one in dates]))
-
-        return self._estimate(gain, self.date, self.silent, self.probability, self.idle)
+        """AUC of the model less that of the rule, mean over the dates."""
+        return auc_gain(self.date, self.silent, self.probability, self.idle, self.customer)
 
     def money(self, weight: Any) -> Estimate:
         """What contacting some of the customers would have earned, or one choice of them more than another."""
-        return self._estimate(np.sum, self.earned * weight)
-
-    def _estimate(self, function: Callable[..., float], *columns: Any) -> Estimate:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", CrmkitWarning)  # of draws in which nobody was silent
-            return estimate(function, *columns, groups=self.customer, n_resamples=400, random_state=0)
+        return estimate(np.sum, self.earned * weight, groups=self.customer, n_resamples=400, random_state=0)
 
 
 @dataclass(frozen=True)
@@ -101,18 +87,12 @@ class Silence:
     ----------
     days, active_days : int
         The horizon, and within how many days a customer has bought to be asked about.
-    n_rows, first : int, numpy.datetime64
-        Customers at dates that were learnt from, and the first of the dates.
-    drawn : bool
-        Whether they are of customers drawn at random.
-    X : Snapshots
-        Today's active customers.
-    probability : ndarray
-        Of each, to buy nothing within the horizon.
-    profit : ChurnProfit or None
-        What keeping a customer is worth and trying costs; None without money.
-    assumed : bool
-        Whether that was taken from the data and rules of thumb, and not said by anybody.
+    n_rows, first, drawn : int, numpy.datetime64, bool
+        Customers at dates that were learnt from, the first date, and whether they were drawn at random.
+    X, probability : Snapshots, ndarray
+        Today's active customers, and of each to buy nothing within the horizon.
+    profit, assumed : ChurnProfit or None, bool
+        What keeping a customer is worth and trying costs, None without money; and whether nobody said it.
     tested : Tested
     """
 

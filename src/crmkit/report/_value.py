@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from crmkit.metrics import Estimate
 from crmkit.report._context import Context
-from crmkit.report._figures import day, money, number, percent, points, ratio
+from crmkit.report._figures import day, money, number, percent, points, ratio, verdict
 from crmkit.report._outlook import Outlook, Rehearsal
 from crmkit.report._page import Section, figure, note, paragraph, table, tiles
 from crmkit.report._pictures import BLUE, GREY, only_horizontal
@@ -168,12 +167,8 @@ def _rehearsed(context: Context) -> list[str]:
             pair = [float(past.report.estimates[name, figure_name]) for name in ("model", "naive")]
             shown = [money(one) if key == "error" else f"{one:.3f}" for one in pair]
             ends = {"gain": how(float(gain)), "low": how(gain.low), "high": how(gain.high)}
-            blocks.append(paragraph(text(f"value.{key}_{_verdict(gain)}", model=shown[0], naive=shown[1], **ends)))
+            blocks.append(paragraph(text(f"value.{key}_{verdict(gain)}", model=shown[0], naive=shown[1], **ends)))
     return blocks
-
-
-def _verdict(gain: Estimate) -> str:
-    return "better" if gain.low > 0 else "worse" if gain.high < 0 else "same"
 
 
 def _comparison(context: Context, past: Rehearsal) -> str:
