@@ -7,8 +7,10 @@ file to change.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from importlib.util import find_spec
+from threading import Lock
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -103,22 +105,42 @@ def one_openmp_thread() -> AbstractContextManager[object]:
     return _get_threadpool_controller().limit(limits=1, user_api="openmp")
 
 
-def one_thread() -> AbstractContextManager[object]:
+@contextmanager
+def one_thread() -> Iterator[None]:
     """Return a context in which the linear algebra of numpy uses one thread, too.
 
-    A logistic regression of 600 rows took four times as long with two threads, on cores that others use.
+    A logistic regression of 600 rows took four times as long with two threads, on cores that others use. It
+    changes the whole process until the last of those who entered it has left: for fits, not for predictions.
 
     Returns
     -------
     context manager
-        It changes the whole process, as it does where scikit-learn uses it: for fits, not for predictions.
 
     Examples
     --------
     >>> with one_thread():
     ...     pass
     """
-    return _get_threadpool_controller().limit(limits=1)
+    with _BLAS.lock:
+        if not _BLAS.inside:
+            _BLAS.limit = _get_threadpool_controller().limit(limits=1, user_api="blas")
+        _BLAS.inside += 1
+    try:
+        with one_openmp_thread():
+            yield
+    finally:
+        with _BLAS.lock:
+            _BLAS.inside -= 1
+            if not _BLAS.inside:
+                _BLAS.limit.restore_original_limits()
+
+
+class _BLAS:
+    """Who is in `one_thread`, in any thread of the process, and what to go back to."""
+
+    lock = Lock()
+    inside = 0
+    limit: Any = None
 
 
 class Trees(NamedTuple):

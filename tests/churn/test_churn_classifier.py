@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import numpy as np
@@ -27,7 +28,7 @@ from sklearn.svm import SVC
 from crmkit.churn import ChurnClassifier, ChurnProfit
 from crmkit.events import EventLog
 from crmkit.exceptions import CrmkitWarning, ParameterError
-from crmkit.features import InterPurchaseFeatures, RFMTransformer
+from crmkit.features import InterPurchaseFeatures, RFMTransformer, WindowAggregator
 from crmkit.metrics import estimate
 from crmkit.model_selection import TemporalSplit
 from crmkit.testing._sample import sample_snapshots
@@ -448,6 +449,56 @@ def test_features_of_ones_own(rows):
     for wrong in ([], ["attribute"], [RFMTransformer], "rfm"):
         with pytest.raises(ValueError, match="features"):
             fast(features=wrong).fit(rows, y)
+
+
+def test_kinds_that_come_later_are_not_known():
+    """A kind that first occurs after every as_of changes nothing, not even the columns."""
+    rng = np.random.default_rng(0)
+    events = pd.DataFrame({"who": rng.integers(0, 120, 900), "what": "order", "paid": 5.0})
+    events["when"] = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 300, 900), unit="D")
+    later = events.iloc[:50].assign(what="survey", when=pd.Timestamp("2024-11-20"))
+    made = [
+        EventLog.from_frame(
+            frame,
+            customer="who",
+            time="when",
+            value="paid",
+            kind="what",
+            purchases="order",
+            observed_until="2024-12-01",
+        )
+        for frame in (events, pd.concat([events, later]))
+    ]
+    told = []
+    for log in made:
+        X = log.snapshots(["2024-05-01", "2024-07-01", "2024-09-01"], horizon="30D")
+        told.append(fast().fit(X, X.churned()).predict_proba(X))
+    np.testing.assert_array_equal(*told)
+
+
+def test_two_features_of_one_name_are_refused(rows):
+    y = rows.churned()
+    twice = [WindowAggregator(["90D"], ["count"], kinds=kind) for kind in rows.log.kinds[:2].tolist()]
+    with pytest.raises(ParameterError, match="'count_events_90D', the second one by the WindowAggregator"):
+        fast(features=twice).fit(rows, y)
+    known = pd.DataFrame({"who": rows.log.customers, "frequency": 1.0})
+    log = rows.log.with_attributes(known, customer="who")
+    X = log.snapshots(["2023-06-01", "2023-10-01"], horizon="60D")
+    with pytest.raises(ParameterError, match="'frequency', the second one by the customer columns"):
+        fast().fit(X, X.churned())
+
+
+def test_predictions_leave_the_threads_of_the_process_alone(table):
+    from threadpoolctl import threadpool_info
+
+    X, y = table
+    model = ChurnClassifier(random_state=0).fit(X, y)
+    before = [pool["num_threads"] for pool in threadpool_info()]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(5):
+            list(pool.map(lambda _: model.predict_proba(X[:3]), range(8)))
+            list(pool.map(lambda _: fast().fit(X, y), range(4)))
+    assert [pool["num_threads"] for pool in threadpool_info()] == before
 
 
 def test_nested_searches_over_time(rows):

@@ -24,6 +24,9 @@ Columns = dict[str, Column]
 #: The word by which `features` asks for the customer columns of the log.
 ATTRIBUTES = "attributes"
 
+#: What `RFMTransformer` and `InterPurchaseFeatures` both say.
+_SHARED = {"recency_days"}
+
 _OWNER = "ChurnClassifier"
 _ALLOWED = f"'auto', a transformer of Snapshots, or a list of transformers and the word {ATTRIBUTES!r}"
 
@@ -119,11 +122,20 @@ class SnapshotFeatures:
         return self
 
     def columns(self, X: Snapshots) -> Columns:
-        """What is told of each row; of two columns of one name the first."""
+        """What is told of each row."""
         found: Columns = {}
         for one in self.transformers:
             made = X._attributes() if isinstance(one, str) else _transformed(one, X)
-            found.update({name: column for name, column in made.items() if name not in found})
+            both = found.keys() & made.keys()
+            if both <= _SHARED and isinstance(one, RFMTransformer | InterPurchaseFeatures):
+                made = {name: column for name, column in made.items() if name not in both}
+            elif both:
+                source = "customer columns of the log" if isinstance(one, str) else type(one).__name__
+                raise ParameterError(
+                    f"Two features are named {min(both)!r}, the second one by the {source}. Rename the column, or "
+                    "leave one of its sources out of features."
+                )
+            found.update(made)
         if not found:
             raise ParameterError(
                 "The features give no columns: the log has no customer columns. Add them by log.with_attributes(), or "
@@ -150,8 +162,11 @@ def _transformed(transformer: Any, X: Snapshots) -> Columns:
 def _auto(X: Snapshots) -> list[Any]:
     """What is read of a log by default."""
     statistics = ["count", "days", "trend"]
-    statistics += ["sum", "mean"] * X.log.has_money + ["distinct"] * bool(len(X.log.items))
-    windows = WindowAggregator(("30D", "90D", "180D", "365D"), statistics, by_kind=len(X.log.kinds) > 1)
+    # Whether the log has a column of items; which ones, the rows cannot know of later ones.
+    store = X.log._store
+    statistics += ["sum", "mean"] * X.log.has_money + ["distinct"] * (store.item is not None)
+    by_kind = store.kind is not None and len(WindowAggregator(by_kind=True).fit(X).kinds_) > 1
+    windows = WindowAggregator(("30D", "90D", "180D", "365D"), statistics, by_kind=by_kind)
     sources: list[Any] = [windows, InterPurchaseFeatures()]
     if X.log.has_money:
         sources.append(RFMTransformer())
