@@ -81,6 +81,7 @@ print(f"{model.predict(X_test).mean():.0%} of the customers are written to, whic
 # %%
 # Can probabilities be taken at their word?
 # -----------------------------------------
+# Some thirty customers make a point; the bars say how far chance alone may carry it.
 
 print(model.calibration_)
 ReliabilityDisplay.from_estimator(model, X_test, y_test)
@@ -106,8 +107,8 @@ sizes.head(6).round(3)
 # %%
 # Do scores still look as they did?
 # ---------------------------------
-# No new customers have come in this year, so the base grows older and who is left is loyal: the later, the further the
-# scores have moved, and the model should learn again.
+# No new customers have come in this year, so the base grows older, and who is left is loyal. From summer on scores have
+# moved by more than chance explains.
 
 ScoreDriftDisplay.from_estimator(model, log.snapshots(months[3:], **there))
 plt.show()
