@@ -318,6 +318,29 @@ def test_values_of_their_own(table):
         fast(profit=ChurnProfit(value="clv")).fit(X.drop(columns="clv"), y)
 
 
+def test_a_budget_and_a_share_are_kept_on_the_list(table):
+    X, y = table
+    new, _ = made_table(1_000, seed=3)
+    profit = ChurnProfit(budget=2.0)
+    told = fast(profit=profit).fit(X, y).rank(new)
+    cost = profit.expected_cost(told.loc[told["contact"], "probability"].to_numpy()).sum()
+    assert 1_900 < cost <= 2_000
+    # The first of the list, and nobody else.
+    assert told["contact"].is_monotonic_decreasing
+    told = fast(decision="share", decision_value=0.1).fit(X, y).rank(new)
+    assert told["contact"].to_numpy().nonzero()[0].tolist() == list(range(100))
+
+
+def test_weights_count_in_the_decision(table):
+    X, y = table
+    weight = np.where(X["tenure"] < 10, 5.0, 1.0)
+    for options in ({"profit": ChurnProfit()}, {"decision": "share", "decision_value": 0.3}, {"decision": "f1"}):
+        model = fast(calibration=None, **options).fit(X, y, sample_weight=weight)
+        reached = model.predict(X) == 1
+        # Shares of held-out rows and of these rows are not the same, but both are weighted.
+        assert abs(model.target_fraction_ - weight[reached].sum() / weight.sum()) < 0.06
+
+
 def test_cost_larger_than_value_contacts_nobody(table):
     X, y = table
     model = fast(profit=ChurnProfit(value=5, incentive=10)).fit(X, y)
@@ -449,6 +472,27 @@ def test_features_of_ones_own(rows):
     for wrong in ([], ["attribute"], [RFMTransformer], "rfm"):
         with pytest.raises(ValueError, match="features"):
             fast(features=wrong).fit(rows, y)
+
+
+def test_ids_of_customers_are_refused_on_any_number_of_dates(rows):
+    known = pd.DataFrame({"who": rows.log.customers, "email": [f"{one}@example.org" for one in rows.log.customers]})
+    log = rows.log.with_attributes(known, customer="who")
+    X = log.snapshots(["2023-06-01", "2023-08-01", "2023-10-01"], horizon="60D")
+    with pytest.raises(ParameterError, match="'email'.*leave the column out"):
+        fast().fit(X, X.churned())
+    with pytest.raises(ParameterError, match="'base'"):
+        fast().fit(pd.DataFrame({"base": [1.0, 2.0]}), [0, 1])
+
+
+def test_customers_of_another_sort_are_warned_of(rows):
+    log = rows.log
+    X = log.snapshots(["2023-06-01", "2023-08-01", "2023-10-01"], horizon="60D", active_within="90D")
+    model = fast(features=RFMTransformer()).fit(X, X.churned())
+    with pytest.warns(CrmkitWarning, match="active_within=90D, and X has None"):
+        model.predict(log.snapshot())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.predict(log.snapshot(active_within="90D"))
 
 
 def test_kinds_that_come_later_are_not_known():

@@ -62,14 +62,14 @@ def test_without_held_out_rows_probabilities_are_taken_at_their_word(drawn, budg
     worth = np.linspace(0, 400, len(p)) if each else 200.0
     score = score_of(profit, "profit", p, worth)
     found = cut("profit", p, churned, weight, profit=profit, worth=worth, held_out=False)
-    earned, spent = profit.expected_profit(p, worth), profit.expected_cost(p)
+    earned, spent = weight * profit.expected_profit(p, worth), weight * profit.expected_cost(p)
     best = 0.0
     for threshold in score:
         chosen = score >= threshold
-        if budget is None or spent[chosen].sum() <= budget * len(p) * (1 + 1e-12):
+        if budget is None or spent[chosen].sum() <= budget * weight.sum() * (1 + 1e-12):
             best = max(best, earned[chosen].sum())
     assert earned[score >= found.threshold].sum() == pytest.approx(best, abs=1e-9)
-    assert found.target_fraction == pytest.approx((score >= found.threshold).mean())
+    assert found.target_fraction == pytest.approx(weight[score >= found.threshold].sum() / weight.sum())
 
 
 def test_held_out_rows_decide_by_what_they_earned():

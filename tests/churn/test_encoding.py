@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from crmkit._frames import Category
-from crmkit.churn._encoding import TableEncoder
+from crmkit.churn._encoding import TableEncoder, refuse_names
 from crmkit.exceptions import ParameterError
 
 
@@ -87,9 +87,9 @@ def test_only_the_commonest_levels_are_told_apart():
 )
 def test_names_of_rows_are_refused(cells, hint):
     with pytest.raises(ParameterError, match=hint) as error:
-        TableEncoder.learn({"customerID": category(*cells)})
+        refuse_names({"customerID": category(*cells)})
     assert "'customerID'" in str(error.value)
     assert cells[0] not in str(error.value)
     # Few rows cannot tell, and half of them alike are no names.
-    TableEncoder.learn({"customerID": category(*cells[:19])})
-    TableEncoder.learn({"customerID": category(*cells[:20], *cells[:20])})
+    refuse_names({"customerID": category(*cells[:19])})
+    refuse_names({"customerID": category(*cells[:20], *cells[:20]), "n": np.arange(40)})

@@ -23,11 +23,11 @@ from crmkit._validation import all_or_nothing, check_float, parameter_error
 from crmkit.churn._calibration import Calibration, Calibrator
 from crmkit.churn._columns import Columns, SnapshotFeatures, is_frame, renamed, table_columns, take
 from crmkit.churn._decision import choose_cut, score_of
-from crmkit.churn._encoding import TableEncoder
+from crmkit.churn._encoding import TableEncoder, refuse_names
 from crmkit.churn._explanation import contributions
 from crmkit.churn._learner import MANY_ROWS, LinearAndTrees, log_odds, members_of
 from crmkit.churn._profit import ChurnProfit
-from crmkit.events import Snapshots
+from crmkit.events import Snapshots, latest_rows
 from crmkit.exceptions import CrmkitWarning, ParameterError
 from crmkit.model_selection import TemporalSplit
 
@@ -102,8 +102,8 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
     profit : ChurnProfit, default=None
         The money behind a campaign. With it, `predict` says whom contacting pays for.
     decision : {"profit", "share", "threshold", "f1", None}, default=None
-        How the threshold of `predict` is chosen: the one that earned most on held-out rows, a share of the
-        customers, a probability, or the best F1 score. None is ``"profit"`` with `profit`, else a probability
+        How the threshold of `predict` is chosen: the one that earned most on held-out rows, the one that a share
+        of them reaches, a probability, or the best F1 score. None is ``"profit"`` with `profit`, else a probability
         above one half.
     decision_value : float, default=None
         The share, or the probability.
@@ -245,7 +245,7 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
             training = self._training(X, y, sample_weight)
             # Everybody in one place: what is random is drawn in one order.
             self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-            learnt = self._learn(training)
+            learnt = self._learn(training, whole=True)
             self._learnt = learnt
             self.encoder_, self.estimator_ = learnt.encoder, learnt.model
             self.feature_names_ = learnt.encoder.names
@@ -361,11 +361,16 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
         columns = self._without_value(features.columns(X))
         return columns or {}
 
-    def _learn(self, training: _Training) -> _Learnt:
+    def _learn(self, training: _Training, *, whole: bool = False) -> _Learnt:
         features, columns = None, training.columns
         if columns is None:
             features = SnapshotFeatures(self.features).fit(training.X, training.churned.astype(np.int64))
             columns = self._columns(features, training.X)
+        if whole:
+            # Of several rows of a customer one: repeated, an id would look like a category.
+            refuse_names(columns if features is None else take(columns, latest_rows(training.X)))
+            if "base" in columns:
+                raise ParameterError("A column of X is named 'base', as what `explain` starts from. Rename it.")
         encoder = TableEncoder.learn(columns, training.weight)
         matrix = encoder.matrix(columns, len(training))
         model = LinearAndTrees(self._seed) if self.estimator is None else clone(self.estimator)
@@ -424,7 +429,7 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
 
     def _folds(self, training: _Training) -> tuple[str, list[tuple[Rows, Rows]]]:
         rarer = int(min(training.churned.sum(), (1 - training.churned).sum()))
-        if rarer < 2 * _FEWEST_HELD_OUT:
+        if rarer < _FEWEST_HELD_OUT:
             return "none", []
         if training.columns is not None:
             split = StratifiedKFold(_N_FOLDS, shuffle=True, random_state=self._seed)
@@ -470,6 +475,14 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
                 f"{_OWNER} was fitted on rows with the horizon {_name(own.horizon)} and the gap {_name(own.gap)}, and "
                 f"says what comes within it. X has {_name(X.window.horizon)} and {_name(X.window.gap)}. Make the rows "
                 "with the same horizon and gap, or without any."
+            )
+        if own.active_within != X.window.active_within:
+            warnings.warn(
+                f"{_OWNER} was fitted on rows with active_within={_name(own.active_within)}, and X has "
+                f"{_name(X.window.active_within)}: customers of another sort, of whom it knows less. Make the rows with "
+                "the same active_within.",
+                CrmkitWarning,
+                stacklevel=4,
             )
         return None
 
@@ -526,16 +539,29 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
         -------
         frame of n rows
             ``customer_id`` and ``as_of`` (of a table ``row``, its position instead), ``probability`` of churn,
-            ``expected_profit`` of contacting (NaN without `profit`), and ``contact``, whether `predict` says churn.
-            Sorted by expected profit, without `profit` by probability; ties in the order of X.
+            ``expected_profit`` of contacting (NaN without `profit`), and ``contact``. Sorted by expected profit,
+            without `profit` by probability; ties in the order of X.
+
+        Notes
+        -----
+        ``contact`` is what `predict` says of each row, but for what concerns the list as a whole: with a budget it
+        ends where the expected cost of this list reaches it, and with ``decision="share"`` it is the best share of
+        this list. The threshold is the one that earned most on held-out rows, so near it a contact may have an
+        expected profit a little below zero, or a row without one a profit above.
         """
         probability = self._churn_probability(X)
         contact = self._reached(X, probability)
-        expected = np.full(len(probability), np.nan)
+        expected, score = np.full(len(probability), np.nan), probability
         if self.profit is not None:
-            expected = self.profit.expected_profit(probability, self.profit.values(X, new_rows=True))
-        order = np.argsort(-(probability if self.profit is None else expected), kind="stable")
-        told = {"probability": probability[order], "expected_profit": expected[order], "contact": contact[order]}
+            expected = score = self.profit.expected_profit(probability, self.profit.values(X, new_rows=True))
+        order = np.argsort(-score, kind="stable")
+        contact = contact[order]
+        if self._decision == "share":
+            contact = np.arange(len(order)) < int((self.decision_value or 0.0) * len(order) * (1 + 1e-12))
+        elif self._decision == "profit" and self.profit is not None and self.profit.budget is not None:
+            cost = np.cumsum(np.where(contact, self.profit.expected_cost(probability)[order], 0.0))
+            contact &= cost <= self.profit.budget * len(order) * (1 + 1e-12)
+        told = {"probability": probability[order], "expected_profit": expected[order], "contact": contact}
         if isinstance(X, Snapshots):
             return X[order].to_frame(**told)
         return make_frame({"row": order, **told}, _backend(X))

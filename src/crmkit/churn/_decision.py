@@ -45,8 +45,8 @@ def choose_cut(
     score = score_of(profit, decision, probability, value)
     if decision == "profit" and profit is not None:
         if held_out:
-            return Cut(*profit.cut(churned, score, probability, value)[:2])
-        return _expected_cut(profit, score, probability, value)
+            return Cut(*profit.cut(churned, score, probability, value, sample_weight=weight)[:2])
+        return _expected_cut(profit, score, probability, value, weight)
     if decision in ("share", "f1"):
         order, last = _descending(score)
         called = np.cumsum(weight[order])[last]
@@ -62,15 +62,17 @@ def choose_cut(
     return Cut(threshold, float(weight[reached].sum() / weight.sum()))
 
 
-def _expected_cut(profit: ChurnProfit, score: Floats, probability: Floats, value: float | Floats) -> Cut:
+def _expected_cut(
+    profit: ChurnProfit, score: Floats, probability: Floats, value: float | Floats, weight: Floats
+) -> Cut:
     """Down to the score where contacting is expected to earn nothing, or the budget ends."""
     order, last = _descending(score)
-    earned = np.cumsum(profit.expected_profit(probability, value)[order])[last]
-    spent = np.cumsum(profit.expected_cost(probability)[order])[last]
+    earned = np.cumsum((weight * profit.expected_profit(probability, value))[order])[last]
+    spent = np.cumsum((weight * profit.expected_cost(probability))[order])[last]
     if profit.budget is not None:
-        earned = np.where(spent <= profit.budget * len(score) * (1 + 1e-12), earned, -np.inf)
+        earned = np.where(spent <= profit.budget * weight.sum() * (1 + 1e-12), earned, -np.inf)
     best = int(np.argmax(earned))
-    return _cut_at(score[order][last], last + 1.0, best if earned[best] > 0 else -1)
+    return _cut_at(score[order][last], np.cumsum(weight[order])[last], best if earned[best] > 0 else -1)
 
 
 def _descending(score: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

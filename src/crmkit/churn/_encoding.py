@@ -143,7 +143,6 @@ def _part(name: str, column: Column, weight: Floats | None) -> _Number | _Levels
     codes, levels = _as_levels(column)
     seen = np.bincount(codes[codes >= 0], minlength=len(levels))
     used = np.flatnonzero(seen)
-    _refuse_names(name, levels[used], int(seen.sum()))
     common = np.sort(used[np.argsort(-seen[used], kind="stable")[:_MOST_LEVELS]])
     return _Levels(name, levels[common], int(seen[common].argmax()) if len(common) else None)
 
@@ -158,17 +157,22 @@ def _as_levels(column: Column) -> tuple[NDArray[Any], NDArray[np.str_]]:
     return np.where(missing, -1, codes), texts
 
 
-def _refuse_names(name: str, levels: NDArray[np.str_], n: int) -> None:
-    """Refuse a column that names its rows: what is learnt of a name says nothing of anybody else."""
-    if n < _FEWEST_ROWS or len(levels) <= n / 2:
-        return
-    hint = "An id says nothing of other customers: leave the column out."
-    if sum(_is_number(level) for level in levels[:100]) > 0.9 * min(len(levels), 100):
-        hint = "It holds numbers written as text: convert it, for example with pandas.to_numeric(errors='coerce')."
-    raise ParameterError(
-        f"The column {name!r} of X is text with {len(levels):,} different values in {n:,} rows, nearly one for each. "
-        f"{hint}"
-    )
+def refuse_names(columns: Mapping[str, Column]) -> None:
+    """Refuse a column that names its rows, one a customer: what is learnt of a name says nothing of anybody else."""
+    for name, column in columns.items():
+        if not isinstance(column, Category):
+            continue
+        used = np.unique(column.codes[column.codes >= 0])
+        n = int((column.codes >= 0).sum())
+        if n < _FEWEST_ROWS or len(used) <= n / 2:
+            continue
+        hint = "An id says nothing of other customers: leave the column out."
+        if sum(_is_number(str(level)) for level in column.levels[used[:100]]) > 0.9 * min(len(used), 100):
+            hint = "It holds numbers written as text: convert it, for example with pandas.to_numeric(errors='coerce')."
+        raise ParameterError(
+            f"The column {name!r} of X is text with {len(used):,} different values for {n:,} customers, nearly one for "
+            f"each. {hint}"
+        )
 
 
 def _is_number(text: str) -> bool:

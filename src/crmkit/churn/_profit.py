@@ -55,7 +55,8 @@ class ChurnProfit(BaseEstimator):
         Share of contacted churners who accept and stay; or the parameters of its beta distribution, whose
         mean counts in decisions.
     budget : float, default=None
-        The most that may be spent on contacts and incentives, per row that is scored. None: no limit.
+        The most that may be spent on contacts and incentives, per customer of the base, contacted or not. None:
+        no limit.
 
     Raises
     ------
@@ -198,6 +199,8 @@ class ChurnProfit(BaseEstimator):
         score: ArrayLike,
         probability: ArrayLike | None = None,
         value: float | ArrayLike | None = None,
+        *,
+        sample_weight: ArrayLike | None = None,
     ) -> ProfitCut:
         """Find the score from which on contacting earned most, on rows whose outcome is known.
 
@@ -212,6 +215,8 @@ class ChurnProfit(BaseEstimator):
             not known yet. None: what the rows did spend. Needed for nothing without a `budget`.
         value : float or array-like of shape (n,), default=None
             What each row is worth, as `values` gives it. None is the number `value` of this object.
+        sample_weight : array-like of shape (n,), default=None
+            How many rows each row stands for.
 
         Returns
         -------
@@ -232,14 +237,14 @@ class ChurnProfit(BaseEstimator):
                 )
             value = self.value
         money = {"value": value, "incentive": self.incentive, "contact": self.contact}
-        curve = profit_curve(y, score, accept_rate=self.accept_rate, **money)
+        curve = profit_curve(y, score, accept_rate=self.accept_rate, sample_weight=sample_weight, **money)
         allowed = curve.profit
         if self.budget is not None:
             certain = np.asarray(y, dtype=np.float64) if probability is None else probability
             cost = self.expected_cost(certain)
             # The same curve of people who cost something and are never won.
             nobody = np.zeros(check_same_length("ChurnProfit.cut", y=y, probability=cost))
-            spent = -profit_curve(nobody, score, value=0, incentive=0, contact=cost).profit
+            spent = -profit_curve(nobody, score, value=0, incentive=0, contact=cost, sample_weight=sample_weight).profit
             allowed = np.where(spent <= self.budget * (1 + 1e-12), allowed, -np.inf)
         best = int(np.argmax(allowed))
         return ProfitCut(float(curve.threshold[best]), float(curve.fraction[best]), float(curve.profit[best]))
