@@ -96,7 +96,7 @@ class Purchases:
 
 def models():
     options = {"profit": PROFIT, "random_state": 0}
-    forest = RandomForestClassifier(100, min_samples_leaf=10, random_state=0)
+    forest = RandomForestClassifier(50, min_samples_leaf=10, random_state=0)
     boosting = HistGradientBoostingClassifier(learning_rate=0.05, max_iter=150, random_state=0)
     return {
         "ChurnClassifier": ChurnClassifier(**options),
