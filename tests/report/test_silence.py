@@ -182,16 +182,38 @@ def test_who_all_do_the_same_are_not_predicted():
     assert found.values["silent"] == 0
 
 
+def test_names_of_customers_are_refused_in_a_sentence(log):
+    names = pd.DataFrame({"who": log.customers, "name": [f"n{one}" for one in log.customers]})
+    found = silence_of(log.with_attributes(names, customer="who"), has_money=True)
+    assert found.reason == "churn.refused"
+    assert "The column 'name' of X is text" in str(found.values["why"])
+
+
 def test_accepted_is_a_share_or_a_mean():
     assert _silence.accepted(ChurnProfit(accept_rate=0.25)) == 0.25
     assert _silence.accepted(ChurnProfit(accept_rate=(6, 14))) == pytest.approx(0.3)
 
 
 def test_many_customers_are_drawn(monkeypatch, log, made):
-    monkeypatch.setattr(_silence, "_MOST_ROWS", 2_000)
+    monkeypatch.setattr(_silence, "_MOST_ROWS", 600)
     found = silence_of(log, has_money=True)
     assert found.drawn
     assert not made.drawn
-    assert found.n_rows < made.n_rows
+    assert 100 < found.n_rows <= 600 < made.n_rows
+    # Tested are all.
+    np.testing.assert_array_equal(found.tested.silent, made.tested.silent)
     # All of today's active customers have their probability.
     assert len(found.probability) == len(made.probability)
+
+
+@pytest.mark.parametrize(("days", "horizon"), [(25, 7), (50, 14), (110, 30)])
+def test_short_horizons_have_their_dates(days, horizon):
+    """The dates of short horizons do not lie a whole horizon apart: the latest that is far enough is taken."""
+    rng = np.random.default_rng(0)
+    who, day = np.nonzero(rng.random((2_000, days)) < rng.gamma(1, 2 / horizon, (2_000, 1)) / 4)
+    frame = pd.DataFrame({"who": who, "when": np.datetime64("2024-01-01", "us") + day * DAY, "paid": 5.0})
+    found = silence_of(EventLog.from_frame(frame, customer="who", time="when", value="paid"), has_money=True)
+    assert (found.days, found.active_days) == (horizon, 2 * horizon)
+    dates = np.unique(found.tested.date)
+    assert (np.diff(dates) >= horizon * DAY).all()
+    assert 0.4 < found.tested.probability.mean() / found.tested.silent.mean() < 1.6

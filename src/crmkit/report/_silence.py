@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from crmkit.churn import ChurnClassifier, ChurnProfit
 from crmkit.events import EventLog, Snapshots, purchases
+from crmkit.exceptions import ParameterError
 from crmkit.metrics import Estimate, estimate
 from crmkit.report._study import DAY, Impossible, auc_gain, dates_of, drawn_customers, horizon_of
 
@@ -29,8 +30,8 @@ _MOST_TESTS = 2
 _FEWEST = 40
 _FEWEST_TESTED = 10
 
-#: Rows of customers at dates for which so many are drawn.
-_MOST_ROWS = 30_000
+#: Rows of customers at dates to learn from. Beyond this, customers are drawn.
+_MOST_ROWS = 20_000
 
 #: Assumed where nothing is said: the costs as shares of the value, and the share of those offered something who
 #: would have left and stay.
@@ -137,8 +138,7 @@ def silence_of(log: EventLog, *, has_money: bool, profit: ChurnProfit | None = N
         return Impossible("churn.nobody", {"days": active})
     dates = dates_of(begin, log.observed_until, days)
     chosen = drawn_customers(log, len(dates))
-    made = log.snapshots(dates, horizon=f"{days}D", active_within=f"{active}D", customers=chosen)
-    X = _drawn(made)
+    X = log.snapshots(dates, horizon=f"{days}D", active_within=f"{active}D", customers=chosen)
     y = X.churned()
     tests = _tests(X, y, days)
     if not tests:
@@ -146,22 +146,14 @@ def silence_of(log: EventLog, *, has_money: bool, profit: ChurnProfit | None = N
     assumed = profit is None
     if profit is None:
         profit = _assumed(X, y) if has_money else None
-    tested = _tested(X, y, tests, profit)
     known = _latest(X, np.ones(len(X), dtype=np.bool_))
-    model = _fitted(X[known], y[known])
-    return Silence(
-        days, active, int(known.sum()), X.as_of[known].min(), chosen is not None or len(X) < len(made), today,
-        _churn(model, today), profit, assumed, tested,
-    )  # fmt: skip  # in the order of the attributes
-
-
-def _drawn(X: Snapshots) -> Snapshots:
-    """All rows, or those of so many customers drawn at random that there are not more."""
-    customers = np.unique(X.codes)
-    if len(X) <= _MOST_ROWS:
-        return X
-    most = len(customers) * _MOST_ROWS // len(X)
-    return X[np.isin(X.codes, np.random.default_rng(0).choice(customers, most, replace=False))]
+    n_rows, first = int(known.sum()), X.as_of[known].min()
+    drawn = chosen is not None or n_rows < (X.as_of >= first).sum()
+    try:
+        tested, said = _tested(X, y, tests, profit), _churn(_fitted(X[known], y[known]), today)
+    except ParameterError as error:  # a column of the customers, such as their names
+        return Impossible("churn.refused", {"why": error})
+    return Silence(days, active, n_rows, first, drawn, today, said, profit, assumed, tested)
 
 
 def accepted(profit: ChurnProfit) -> float:
@@ -180,15 +172,21 @@ def _assumed(X: Snapshots, y: NDArray[np.int64]) -> ChurnProfit | None:
 
 
 def _latest(X: Snapshots, rows: Flags) -> Flags:
-    """Those of some rows that are of the latest dates."""
-    return np.asarray(rows & np.isin(X.as_of, np.unique(X.as_of[rows])[-_MOST_DATES:]))
+    """Those of some rows that are of the latest dates; where they are too many, of customers drawn at random."""
+    latest = rows & np.isin(X.as_of, np.unique(X.as_of[rows])[-_MOST_DATES:])
+    n_rows, customers = int(latest.sum()), np.unique(X.codes[latest])
+    if n_rows <= _MOST_ROWS:
+        return np.asarray(latest)
+    most = len(customers) * _MOST_ROWS // n_rows
+    return np.asarray(latest & np.isin(X.codes, np.random.default_rng(0).choice(customers, most, replace=False)))
 
 
 def _tests(X: Snapshots, y: NDArray[np.int64], days: int) -> list[tuple[Flags, Flags]]:
     """Rows to learn from and to test on, for the latest dates that are a horizon apart, oldest first."""
     tests: list[tuple[Flags, Flags]] = []
     while len(X) and len(tests) < _MOST_TESTS:
-        date = X.as_of.max() - len(tests) * days * DAY
+        dates = np.unique(X.as_of)
+        date = dates[max(np.searchsorted(dates, dates[-1] - len(tests) * days * DAY, "right") - 1, 0)]
         known, test = _latest(X, X.as_of + days * DAY <= date), X.as_of == date
         for rows, fewest in ((known, _FEWEST), (test, _FEWEST_TESTED)):
             silent = int(y[rows].sum())
