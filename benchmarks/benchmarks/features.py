@@ -1,4 +1,4 @@
-"""Speed of RFM tables, scores and segments."""
+"""Speed of RFM tables, scores and segments, and of windows of time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from crmkit import EventLog, RFMTransformer
-from crmkit.features import RFM_CLASSES, RFM_SEGMENTS
+from crmkit.features import RFM_CLASSES, RFM_SEGMENTS, WindowAggregator
+from crmkit.features._window_statistics import STATISTICS
 
 
 def purchases_of(n_customers, n_events):
@@ -98,3 +99,89 @@ class Fill:
         return float(others.max() / others.min())
 
     track_frequency_scores.unit = "ratio"
+
+
+def events_of(n_customers, n_events):
+    """Orders and visits; the visits have minutes instead of money."""
+    rng = np.random.default_rng(0)
+    bought = rng.random(n_events) < 0.4
+    log = {
+        "customer": rng.integers(n_customers, size=n_events),
+        "time": np.datetime64("2022-01-01") + rng.integers(730 * 86_400, size=n_events).astype("m8[s]"),
+        "value": np.where(bought, np.round(rng.lognormal(3, 1, n_events), 2), np.nan),
+        "minutes": np.where(bought, np.nan, rng.integers(1, 30, n_events)),
+        "kind": np.where(bought, "order", "visit"),
+        "item": rng.integers(500, size=n_events),
+    }
+    named = {name: name for name in ("customer", "time", "value", "kind", "item")}
+    return EventLog.from_frame(log, **named, purchases="order", columns=["minutes"])
+
+
+MONTHS = pd.date_range("2023-01-01", "2023-12-01", freq="MS")
+
+
+class Windows:
+    """A hundred thousand customers: what one more date and one more window cost."""
+
+    params = [[1, 2, 6, 12], [1, 3, 6]]
+    param_names = ["n_dates", "n_windows"]
+    timeout = 600
+
+    def setup(self, n_dates, n_windows):
+        self.X = purchases_of(100_000, 1_000_000).snapshots(MONTHS[-n_dates:])
+        days = [30, 90, 365, 60, 180, 270][:n_windows]
+        self.windows = WindowAggregator([f"{n}D" for n in days], ["count", "sum"]).fit(self.X)
+        self.windows.transform(self.X)
+
+    def time_transform(self, n_dates, n_windows):
+        self.windows.transform(self.X)
+
+    def peakmem_transform(self, n_dates, n_windows):
+        self.windows.transform(self.X)
+
+
+class WindowStatistics:
+    """Three windows of twelve dates, one statistic at a time, and all of them by kind."""
+
+    params = [
+        "count",
+        "days",
+        "share",
+        "trend",
+        "mean_gap",
+        "sessions",
+        "mean",
+        "max",
+        "std",
+        "distinct",
+        "all by kind",
+    ]
+    param_names = ["statistic"]
+    timeout = 600
+
+    def setup(self, statistic):
+        everything = statistic == "all by kind"
+        chosen = [name for name in STATISTICS if name != "orders"] if everything else [statistic]
+        self.X = events_of(20_000, 400_000).snapshots(MONTHS)
+        by_kind = everything or statistic == "share"
+        self.windows = WindowAggregator(statistics=chosen, by_kind=by_kind).fit(self.X)
+        self.windows.transform(self.X)
+
+    def time_transform(self, statistic):
+        self.windows.transform(self.X)
+
+
+class WindowsOfOneCustomer:
+    """A service: fifty events of one customer, as a row of a frame."""
+
+    params = [False, True]
+    param_names = ["by_kind"]
+
+    def setup(self, by_kind):
+        log = events_of(200, 10_000)
+        self.windows = WindowAggregator(by_kind=by_kind).fit(log.snapshots(MONTHS))
+        self.X = log.customer(7).snapshot("2024-01-01")
+        self.time_row(by_kind)
+
+    def time_row(self, by_kind):
+        self.windows.transform(self.X)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from crmkit import EventLog
@@ -38,33 +37,3 @@ def test_one_sweep_is_many_rows(logs, monkeypatch):
         monkeypatch.setattr(_summary, "_MOST_BLOCKS", 1)
         assert_identical(X.summary(gaps=True), swept)
         monkeypatch.undo()
-
-
-@pytest.mark.parametrize(
-    ("amounts", "expected"),
-    [
-        ([0.1, 0.2, -0.3], 0.0),
-        ([1e9, 0.1, -1e9], 0.1),
-        ([1 / 3, -1 / 3], 0.0),
-        ([1e16, 1.0, -1e16], 1.0),
-        ([], 0.0),
-        ([0.1] * 10, 1.0),
-    ],
-)
-def test_money_adds_up(amounts, expected):
-    money = np.array(amounts)
-    for function in (_summary_kernels.add_money, _summary_kernels.add_money.py_func):
-        total = (np.int64(0), True, 0.0, 0.0)
-        for position in range(len(money)):
-            total = function(total, np.empty(0, dtype=np.int64), money, position)
-        assert _summary_kernels.money_of(total) == expected
-
-
-def test_whole_cents_and_floats_are_the_same_money():
-    amounts = np.array([19.99, 0.07, -5.25])
-    cents = np.rint(amounts * 100).astype(np.int64)
-    one = other = (np.int64(0), True, 0.0, 0.0)
-    for position in range(3):
-        one = _summary_kernels.add_money(one, cents, amounts, position)
-        other = _summary_kernels.add_money(other, cents[:0], amounts, position)
-    assert _summary_kernels.money_of(one) == _summary_kernels.money_of(other) == 14.81

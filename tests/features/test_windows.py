@@ -7,11 +7,19 @@ from fractions import Fraction
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import FeatureUnion, make_pipeline
 
+from crmkit.datasets import make_retail
 from crmkit.events import EventLog
-from crmkit.features import WindowAggregator
+from crmkit.exceptions import ColumnNotFoundError, ParameterError
+from crmkit.features import RFMTransformer, WindowAggregator, _window_columns, _window_sweep, _windows_kernels
 from crmkit.testing import event_frames, snapshots
 
 EVERYTHING = (
@@ -19,8 +27,6 @@ EVERYTHING = (
     "regularity", "trend", "sessions", "session_length", "session_depth", "sum", "mean", "min", "max", "std", "first",
     "last",
 )  # fmt: skip
-OF_EVENTS = EVERYTHING[:4] + EVERYTHING[5:14]
-OF_NUMBERS = ("trend", "share", *EVERYTHING[14:])
 MICROSECOND = pd.Timedelta(microseconds=1)
 DAY = pd.Timedelta(days=1)
 HOUR = pd.Timedelta(hours=1)
@@ -141,8 +147,10 @@ def events_by_customer(log):
     return histories
 
 
-def naive(X, windows, *, kinds=(), numbers=(), labels=(), gap=HOUR):
+def naive(X, windows, *, kinds=(), numbers=(), labels=(), gap=HOUR, only=None):
     histories = events_by_customer(X.log)
+    if only is not None:
+        histories = {who: [event for event in own if event["kind"] in only] for who, own in histories.items()}
     return pd.DataFrame(
         [
             naive_row(histories.get(who, []), pd.Timestamp(as_of), windows, kinds, numbers, labels, gap)
@@ -163,35 +171,354 @@ def rich_logs(draw):
     return EventLog.from_frame(frame, **options, columns=["minutes", "steps", "new", "store"])
 
 
-@given(snapshots(rich_logs()), st.lists(st.sampled_from(WINDOWS), min_size=1, max_size=3, unique=True), st.booleans())
-def test_every_statistic_equals_the_naive_one(X, windows, by_kind):
-    by_kind = by_kind and len(X.log.kinds) > 0
-    log = X.log
+def sources_of(log):
+    """Numbers and labels that the logs of `rich_logs` have."""
     numbers = [*(["money"] if log.has_money else []), "minutes", "steps", "new"]
-    labels = [*(["items"] if len(log.items) else []), "store"]
-    possible = [
+    return numbers, [*(["items"] if log._store.item is not None else []), "store"]
+
+
+def possible(log, by_kind):
+    return [
         name
         for name in EVERYTHING
         if not (name == "share" and not by_kind) and not (name == "orders" and log._store.order is None)
     ]
-    windower = WindowAggregator(windows, possible, by_kind=by_kind, session_gap="1h")
-    if log._store.item is not None and not len(log.items):
-        labels = ["items", *labels]
-    found = windower.fit_transform(X)
-    names = list(windower.get_feature_names_out())
-    assert found.columns.tolist() == names
-    assert len(names) == len(set(names))
-    kinds = windower.kinds_.tolist()
-    seen = {
-        e["kind"]
-        for who, h in events_by_customer(log).items()
-        for e in h
-        if any(w == who and e["time"] < a for w, a in zip(X.customer_id, X.as_of, strict=True))
-    }
-    assert kinds == (sorted(seen) if by_kind else [])
-    if len(X) == 0:
-        return
-    expected = naive(X, windows, kinds=kinds, numbers=numbers, labels=labels)
-    assert set(found.columns) <= set(expected.columns)
+
+
+def assert_is_naive(found, expected, statistics):
+    """The columns are those of the statistics, and hold what the definition gives."""
+    names = [name for name in expected if any(name.startswith(f"{statistic}_") for statistic in statistics)]
+    days = {name for name in names if name.startswith("days_since")} if "days_since_last" not in statistics else set()
+    assert set(found.columns) == set(names) - days
     expected = expected[list(found.columns)]
     pd.testing.assert_frame_equal(found.reset_index(drop=True), expected, check_exact=False, rtol=1e-9, atol=1e-9)
+
+
+@given(snapshots(rich_logs()), st.lists(st.sampled_from(WINDOWS), min_size=1, max_size=3, unique=True), st.booleans())
+def test_every_statistic_equals_the_naive_one(X, windows, by_kind):
+    log = X.log
+    by_kind = by_kind and len(log.kinds) > 0
+    statistics = possible(log, by_kind)
+    windower = WindowAggregator(windows, statistics, by_kind=by_kind, session_gap="1h")
+    found = windower.fit_transform(X)
+    assert found.columns.tolist() == windower.get_feature_names_out().tolist()
+    assert (found.dtypes == "float64").all()
+    histories, rows = events_by_customer(log), list(zip(X.customer_id, X.as_of, strict=True))
+    seen = {event["kind"] for who, as_of in rows for event in histories.get(who, []) if event["time"] < as_of}
+    assert windower.kinds_.tolist() == (sorted(seen) if by_kind else [])
+    if len(X):
+        numbers, labels = sources_of(log)
+        expected = naive(X, windows, kinds=windower.kinds_.tolist(), numbers=numbers, labels=labels)
+        assert_is_naive(found, expected, statistics)
+
+
+@given(rich_logs(), st.data())
+def test_rows_of_a_frame_in_any_order(log, data):
+    """Also customers of whom the log knows nothing, and instants before anything happened."""
+    n = data.draw(st.integers(1, 12))
+    ids = [*log.customers.tolist(), 999_999] if len(log) else [999_999]
+    hours = data.draw(st.lists(st.integers(0, 700), min_size=n, max_size=n))
+    keys = {
+        "who": data.draw(st.lists(st.sampled_from(ids), min_size=n, max_size=n)),
+        "when": np.datetime64("2024-10-13", "h") + np.array(hours),
+    }
+    X = log.snapshots_at(keys, customer="who", as_of="when")
+    windows = data.draw(st.lists(st.sampled_from(WINDOWS), min_size=1, max_size=3, unique=True))
+    only = data.draw(st.sampled_from([None, ["visit"], ["order", "cancel", "no such"]])) if len(log.kinds) else None
+    statistics = possible(log, by_kind=False)
+    found = WindowAggregator(windows, statistics, kinds=only, session_gap="1h").fit_transform(X)
+    numbers, labels = sources_of(log)
+    assert_is_naive(found, naive(X, windows, numbers=numbers, labels=labels, only=only), statistics)
+
+
+# ------------------------------------------------------------------------------------------- worked examples
+
+
+def log_of(times, values=None, who=None, **columns):
+    frame = {"who": [1] * len(times) if who is None else who, "when": times, **columns}
+    named = {name: name for name in ("kind", "item", "order") if name in columns}
+    extras = [name for name in columns if name not in named]
+    if values is not None:
+        frame["paid"], named["value"] = values, "paid"
+    if "kind" in columns:
+        named["purchases"] = ["order"]
+    return EventLog.from_frame(
+        pd.DataFrame(frame), customer="who", time="when", columns=extras, observed_until="2025-01-01", **named
+    )
+
+
+def row_of(X, windows, statistics, **options):
+    return WindowAggregator(windows, statistics, **options).fit_transform(X).iloc[0].to_dict()
+
+
+def test_windows_are_half_open():
+    log = log_of(["2024-01-01", "2024-01-10 23:59:59.999999", "2024-01-11", "2024-01-31"])
+    X = log.snapshot("2024-01-31")
+    windows = ["20D", ("30D", "20D"), ("20D", "1us"), "30D"]
+    assert list(row_of(X, windows, "count").values()) == [1, 2, 1, 3]
+    assert list(row_of(X, windows, "count")) == [
+        "count_events_20D", "count_events_30D_20D", "count_events_20D_1us", "count_events_30D",
+    ]  # fmt: skip
+    assert row_of(log.snapshot("2024-01-31 00:00:00.000001"), ["20D"], "count") == {"count_events_20D": 1}
+
+
+def test_names_come_window_by_window_each_with_its_own_statistics():
+    log = log_of(["2024-01-01", "2024-01-02"], [1.0, 2.0], kind=["visit", "order"], item=["a", "b"], minutes=[3, 4])
+    X = log.snapshot("2024-02-01")
+    windower = WindowAggregator({"4W": ["sum", "count"], ("36h", "30min"): "distinct", "all": "share"}, by_kind=True)
+    assert windower.fit(X).get_feature_names_out().tolist() == [
+        "sum_money_28D", "sum_money_order_28D", "sum_money_visit_28D",
+        "sum_minutes_28D", "sum_minutes_order_28D", "sum_minutes_visit_28D",
+        "count_events_28D", "count_events_order_28D", "count_events_visit_28D",
+        "distinct_items_36h_30min", "distinct_items_order_36h_30min", "distinct_items_visit_36h_30min",
+        "share_events_order_all", "share_events_visit_all",
+        "share_money_order_all", "share_money_visit_all", "share_minutes_order_all", "share_minutes_visit_all",
+    ]  # fmt: skip
+    assert windower.kinds_.tolist() == ["order", "visit"]
+    assert windower.columns_ == ["money", "minutes", "items"]
+
+
+def test_a_purchase_and_its_refund_leave_exactly_nothing():
+    log = log_of(["2024-01-01", "2024-01-02", "2024-01-03", "2024-01-04"], [0.1, 0.2, -0.2, -0.1])
+    found = row_of(log.snapshot("2024-01-05"), ["all"], ["sum", "mean", "trend", "min", "max"])
+    assert list(found.values())[:2] == [0.0, 0.0]
+    assert found["trend_money_all"] == -1.0  # bought in the earlier half, given back in the recent one
+    assert (found["min_money_all"], found["max_money_all"]) == (-0.2, 0.2)
+
+
+def test_gaps_sessions_and_trend():
+    log = log_of(["2024-01-01 10:00", "2024-01-01 10:20", "2024-01-01 10:50", "2024-01-05 10:00", "2024-01-13 10:00"])
+    found = row_of(
+        log.snapshot("2024-01-14 10:00"),
+        ["all"],
+        ["sessions", "session_length", "session_depth", "days", "trend", "days_since_first", "days_since_last"],
+    )
+    # The half hour before 10:50 begins a session; days end at ten o'clock.
+    assert list(found.values()) == [4, 5, 1.25, 3, -0.6, 13, 1]
+    regular = log_of(pd.date_range("2024-01-01", periods=9, freq="5D"))
+    assert row_of(regular.snapshot(), ["all"], ["mean_gap", "std_gap", "regularity"]) == {
+        "mean_gap_events_all": 5.0, "std_gap_events_all": 0.0, "regularity_events_all": 1.0,
+    }  # fmt: skip
+    rng = np.random.default_rng(0)
+    random = log_of(np.datetime64("2000-01-01", "s") + rng.exponential(86_400, 8_000).cumsum().astype("m8[s]"))
+    assert row_of(random.snapshot(), ["all"], "regularity")["regularity_events_all"] == pytest.approx(0.5, abs=0.02)
+
+
+def test_windows_that_see_nothing():
+    keys = {"who": [1, 1, 2], "when": ["2024-03-01", "2023-12-31", "2024-03-01"]}
+    X = log_of(["2024-01-01"], [5.0], order=[1], item=["a"]).snapshots_at(keys, customer="who", as_of="when")
+    found = WindowAggregator(["10D"], [name for name in EVERYTHING if name != "share"]).fit_transform(X)
+    zero = {"count", "days", "orders", "distinct", "sessions", "sum"}
+    for name, column in found.items():
+        expected = 0.0 if any(name.startswith(f"{known}_") for known in zero) and "since" not in name else np.nan
+        assert np.array_equal(column, [expected] * 3, equal_nan=True), name
+    assert WindowAggregator().fit_transform(X[:0]).shape == (0, 24)
+
+
+def test_a_long_history_of_one_customer():
+    """Longer than what is searched step by step; as of one date, and of many."""
+    times = np.datetime64("2024-01-01", "us") + np.arange(5_000).astype("m8[h]") // 7
+    X = log_of(times, np.ones(5_000)).snapshots(pd.date_range("2024-01-02", periods=60, freq="D"))
+    windower = WindowAggregator(["1D", "10D", ("100D", "3D"), "all"], ["count", "sum"]).fit(X)
+    found = windower.transform(X)
+    for row in range(60):
+        pd.testing.assert_frame_equal(windower.transform(X[row]), found.iloc[[row]])
+        seen = times < X.as_of[row]
+        for days, younger, name in ((1, 0, "1D"), (10, 0, "10D"), (100, 3, "100D_3D"), (999, 0, "all")):
+            inside = seen & (times >= X.as_of[row] - np.timedelta64(days, "D"))
+            inside &= times < X.as_of[row] - np.timedelta64(younger, "D")
+            assert found.iloc[row][f"count_events_{name}"] == found.iloc[row][f"sum_money_{name}"] == inside.sum()
+
+
+# ------------------------------------------------------------------------------------------- same bits
+
+
+@pytest.fixture(scope="module")
+def shop():
+    """More rows than go into one batch, with every kind of column."""
+    events, _ = make_retail(1_500, 30, n_categories=4, span="104W", refund_share=0.1, random_state=3)
+    log = EventLog.from_frame(
+        events, customer="customer_id", time="time", value="value", item="item", order="order", kind="kind",
+        purchases="order", columns=["minutes", "category"] if "category" in events else ["minutes"],
+    )  # fmt: skip
+    first, last = log.first_time + np.timedelta64(180, "D"), log.last_time
+    return log.snapshots(pd.date_range(first, last, periods=14))
+
+
+ALL_WINDOWS = ["7D", "90D", ("365D", "335D"), "all"]
+
+
+def test_rows_by_customer_equal_rows_in_any_order(shop):
+    assert len(_window_sweep.ascending_runs(shop)) > 2
+    windower = WindowAggregator(ALL_WINDOWS, EVERYTHING, by_kind=True, n_jobs=1).fit(shop)
+    expected = windower.transform(shop).to_numpy()
+    order = np.random.default_rng(0).permutation(len(shop))
+    assert len(_window_sweep.ascending_runs(shop[order])) == 0
+    assert np.array_equal(windower.transform(shop[order]).to_numpy(), expected[order], equal_nan=True)
+    # Rows of one customer together, but their dates descend, so that each is searched on its own.
+    alone = np.lexsort((-shop.as_of_us, shop.codes))
+    assert np.array_equal(windower.transform(shop[alone]).to_numpy(), expected[alone], equal_nan=True)
+
+
+def test_any_number_of_threads_gives_the_same_bits(shop, monkeypatch):
+    monkeypatch.setattr(_window_sweep, "_FEWEST", 100)
+    tables = [
+        WindowAggregator(ALL_WINDOWS, EVERYTHING, by_kind=True, n_jobs=n_jobs).fit_transform(rows)
+        for n_jobs in (1, 2, 3)
+        for rows in (shop, shop[::-1])
+    ]
+    for table in tables[2:]:
+        pd.testing.assert_frame_equal(table, tables[0].reindex(table.index), check_exact=True)
+
+
+def test_cents_and_other_money_give_the_same_bits(shop):
+    """One amount that is no whole number of cents makes all others floats; nobody else's row may change."""
+    frame = shop.log.to_frame().dropna(subset="value")
+    odd = pd.concat([frame, frame.iloc[[0]].assign(customer_id=-1, value=1 / 3, kind="order")])
+    options = {"customer": "customer_id", "time": "time", "value": "value", "kind": "kind", "purchases": "order"}
+    end = shop.log.observed_until
+    one, other = (EventLog.from_frame(table, **options, observed_until=end) for table in (frame, odd))
+    assert len(one._store.cents) > 0 == len(other._store.cents)
+    windower = WindowAggregator(ALL_WINDOWS, EVERYTHING[5:], columns=["money"])
+    dates = shop.as_of[[0, -1]]
+    expected = windower.fit_transform(one.snapshots(dates))
+    found = windower.fit_transform(other.snapshots(dates, customers=one.customers))
+    pd.testing.assert_frame_equal(found, expected, check_exact=True)
+
+
+def test_polars_gives_the_numbers_of_pandas(shop):
+    frame = shop.log.to_frame()[["customer_id", "time", "value"]].dropna()
+    logs = [EventLog.from_frame(f, customer="customer_id", time="time", value="value", observed_until="2027-01-01")
+            for f in (frame, pl.from_pandas(frame))]  # fmt: skip
+    one, other = (WindowAggregator().fit_transform(log.snapshot("2024-06-01")) for log in logs)
+    assert isinstance(other, pl.DataFrame)
+    assert one.columns.tolist() == other.columns
+    assert np.array_equal(one.to_numpy(), other.to_numpy(), equal_nan=True)
+    for container, rows in (("pandas", logs[1]), ("polars", logs[0])):
+        found = WindowAggregator().set_output(transform=container).fit_transform(rows.snapshot("2024-06-01"))
+        assert type(found).__module__.startswith(container)
+        assert np.array_equal(found.to_numpy(), one.to_numpy(), equal_nan=True)
+
+
+def test_plain_python_gives_the_same(monkeypatch):
+    """On arrays that cannot be written, with missing numbers, kinds and labels."""
+    n = 60
+    rng = np.random.default_rng(5)
+    log = log_of(
+        np.datetime64("2024-01-01", "us") + rng.integers(0, 90 * 24, n).astype("m8[h]"),
+        rng.choice([1.5, -1.5, 1 / 3], n),
+        rng.integers(0, 4, n),
+        kind=np.where(rng.random(n) < 0.5, "order", "visit"),
+        item=[f"item {number}" for number in rng.integers(0, 5, n)],
+        order=rng.integers(0, 30, n) * 4,
+        steps=rng.integers(0, 9, n),
+        minutes=np.where(rng.random(n) < 0.2, np.nan, rng.random(n)),
+    )
+    X = log.snapshots(["2024-02-01", "2024-03-01", "2024-04-01"])
+    windower = WindowAggregator(ALL_WINDOWS, EVERYTHING, by_kind=True)
+    monkeypatch.setattr(_window_sweep, "_ROWS", 1)
+    compiled = windower.fit_transform(X)
+    kernels = [name for name, found in vars(_windows_kernels).items() if hasattr(found, "py_func")]
+    for name in kernels:
+        plain_function = getattr(_windows_kernels, name).py_func
+        for module in (_windows_kernels, _window_columns):
+            if hasattr(module, name):
+                monkeypatch.setattr(module, name, plain_function)
+    assert len(kernels) > 15
+    with np.errstate(invalid="ignore"):  # 0 / 0 is NaN in kernels
+        pd.testing.assert_frame_equal(windower.fit_transform(X), compiled, check_exact=True)
+
+
+# ------------------------------------------------------------------------------------------- what it knows
+
+
+def test_kinds_are_those_that_the_rows_see():
+    times = ["2024-01-01", "2024-01-05", "2024-01-09"]
+    log = log_of(times, kind=["order", "visit", "cancel"], who=[1, 1, 1])
+    early = log.snapshots(["2024-01-02", "2024-01-06"])
+    windower = WindowAggregator(["all"], ["count"], by_kind=True).fit(early[:1])
+    assert windower.kinds_.tolist() == ["order"]
+    assert WindowAggregator(["all"], ["count"], by_kind=True).fit(early).kinds_.tolist() == ["order", "visit"]
+    later = windower.transform(log.snapshot("2024-02-01"))
+    assert later.to_numpy().tolist() == [[3, 1]]  # a kind that came later counts among all events
+    without = log_of(times, kind=["visit", "visit", "visit"])
+    assert windower.transform(without.snapshot(min_events=0, customers=[1])).to_numpy().tolist() == [[3, 0]]
+    named = WindowAggregator(["all"], ["count"], by_kind=True, kinds=["visit", "refund"]).fit(early)
+    assert named.kinds_.tolist() == ["refund", "visit"]
+    assert named.transform(early).to_numpy().tolist() == [[0, 0, 0], [1, 0, 1]]
+
+
+def test_columns_are_chosen():
+    frame = pd.DataFrame(
+        {"c": [1, 1], "t": ["2024-01-01", "2024-01-02"], "p": [2.5, 4.0], "q": [2, 1], "s": ["a", "b"], "m": [1, 2]}
+    )
+    log = EventLog.from_frame(frame, customer="c", time="t", price="p", quantity="q", columns=["s", "m"])
+    X = log.snapshot()
+    windower = WindowAggregator(["all"], ["sum", "distinct"]).fit(X)
+    assert windower.columns_ == ["money", "price", "quantity", "m", "s"]
+    assert windower.transform(X).to_numpy().tolist() == [[9.0, 6.5, 3.0, 3.0, 2.0]]
+    chosen = WindowAggregator(["all"], ["sum", "distinct"], columns=["s", "money"]).fit_transform(X)
+    assert chosen.columns.tolist() == ["sum_money_all", "distinct_s_all"]
+    assert row_of(X, ["all"], ["count", "sum"], columns=[]) == {"count_events_all": 2}
+
+
+def test_it_works_in_searches_and_unions(shop):
+    X = shop.log.snapshots(shop.as_of[[0, len(shop) // 2]], horizon="60D")
+    y = X.churned()
+    union = FeatureUnion([("windows", WindowAggregator(statistics=["count", "sum"])), ("rfm", RFMTransformer())])
+    search = GridSearchCV(
+        make_pipeline(union, LogisticRegression(max_iter=2_000)),
+        {"featureunion__windows__windows": [["30D"], ["90D", "all"], {"60D": ["count"]}]},
+        cv=3,
+        scoring="roc_auc",
+    ).fit(X, y)
+    assert search.best_score_ > 0.5
+
+
+# ------------------------------------------------------------------------------------------- what it refuses
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"windows": "90D"}, "'windows' parameter"),
+        ({"windows": []}, "'windows' parameter"),
+        ({"windows": ["3M"]}, "A month has no fixed length"),
+        ({"windows": [("30D", "60D")]}, "further back than its end"),
+        ({"windows": [("30D", "60D", "90D")]}, "'windows' parameter"),
+        ({"windows": ["14D", "2W"]}, "windows that differ"),
+        ({"windows": {"30D": ["nothing"]}}, "'windows' parameter.*'count'"),
+        ({"windows": ["0D"]}, "longer than zero"),
+        ({"statistics": ["median"]}, "'statistics' parameter.*'count'"),
+        ({"statistics": []}, "'statistics' parameter"),
+        ({"statistics": ["orders"]}, "statistics='orders', but the log has no orders"),
+        ({"statistics": "distinct"}, "statistics='distinct', but the log holds neither items"),
+        ({"statistics": "share"}, "Pass by_kind=True"),
+        ({"by_kind": True}, "by_kind=True, but the log has no kinds"),
+        ({"kinds": ["visit"]}, "the log has no kinds"),
+        ({"session_gap": 30}, "'session_gap' parameter"),
+        ({"n_jobs": 0}, "n_jobs"),
+        ({"columns": "money"}, "'columns' parameter"),
+        ({"columns": ["minutes"]}, "minutes"),
+    ],
+)
+def test_errors_name_the_parameter(parameters, message):
+    X = log_of(["2024-01-01"], [1.0]).snapshot()
+    with pytest.raises(ValueError, match=message):
+        WindowAggregator(**parameters).fit(X)
+
+
+def test_errors_of_logs_and_names():
+    X = log_of(["2024-01-01"], [1.0], minutes=[3.0], kind=["order"]).snapshot()
+    fitted = WindowAggregator(["all"], ["sum"]).fit(X)
+    with pytest.raises(ColumnNotFoundError, match="minutes"):
+        fitted.transform(log_of(["2024-01-01"], [1.0]).snapshot())
+    with pytest.raises(ParameterError, match="takes Snapshots"):
+        fitted.transform(X.log)
+    with pytest.raises(ParameterError, match="'kinds' parameter"):
+        WindowAggregator(kinds=[]).fit(X)
+    with pytest.raises(NotFittedError):
+        WindowAggregator().transform(X)
+    twice = log_of(["2024-01-01"], events=[1.0]).snapshot()
+    with pytest.raises(ParameterError, match="'trend_events_all' twice"):
+        WindowAggregator(["all"], ["count", "trend"]).fit(twice)

@@ -19,6 +19,8 @@ _NO_INTEGERS = read_only(np.empty(0, dtype=np.int64))
 _NO_FLOATS = read_only(np.empty(0, dtype=np.float64))
 _NEVER = np.iinfo(np.int64).max
 
+Numbers = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]
+
 
 @dataclass(frozen=True)
 class Sources:
@@ -76,10 +78,10 @@ class Events:
             self._chosen = np.flatnonzero(chosen)
             self.rank = _added_up(chosen)
         self.time = self._take(self._store.time)
-        self._numbers: dict[str, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
+        self._numbers: dict[str, Numbers] = {}
 
-    def numbers(self, name: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """A column of numbers: its cents added up if all of them are whole, or else floats; the other is empty."""
+    def numbers(self, name: str) -> Numbers:
+        """A column of numbers as kernels take it: cents added up, floats, how many are known; see there."""
         if name not in self._numbers:
             self._numbers[name] = self._read_numbers(name)
         return self._numbers[name]
@@ -102,17 +104,20 @@ class Events:
         run_in_ranges(find, self._customers[1] - self._customers[0], threads=self._threads)
         return read_only(before)
 
-    def _read_numbers(self, name: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    def _read_numbers(self, name: str) -> Numbers:
         store = self._store
         if name == "money" and len(store.cents):
-            return _added_up(self._take(store.cents)), _NO_FLOATS
+            return _added_up(self._take(store.cents)), _NO_FLOATS, _NO_INTEGERS
         own = {"money": store.money, "price": store.price, "quantity": store.quantity}
         column: Any = own[name] if own.get(name) is not None else store.extras[name]
-        values = read_only(self._take(column), np.float64)
+        values, places = read_only(self._take(column), np.float64), _NO_INTEGERS
+        known = ~np.isnan(values)
+        if not known.all():
+            values, places = read_only(values[known]), _added_up(known)
         cents = np.empty(len(values), dtype=np.int64)
         if all(run_in_ranges(to_cents, len(values), values, cents, threads=self._threads)):
-            return _added_up(cents), _NO_FLOATS
-        return _NO_INTEGERS, values
+            return _added_up(cents), _NO_FLOATS, places
+        return _NO_INTEGERS, values, places
 
     def _take(self, column: NDArray[Any], *, sliced: bool = False) -> NDArray[Any]:
         part = column if sliced else column[self.base : self._end]
