@@ -79,3 +79,19 @@ def test_isotonic_steps_are_shares():
 def test_equal_weights_are_the_mean():
     said = np.array([[1.0, 3.0]])
     assert Calibrator.equal(2).log_odds(said).tolist() == [2.0]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.floats(0.01, 0.99), st.floats(0.1, 30))
+def test_the_level_is_the_share_of_the_rows(seed, share, scale):
+    rng = np.random.default_rng(seed)
+    said, weight = rng.normal(size=(50, 2)) * scale, rng.uniform(0.1, 3, 50)
+    moved = Calibrator(np.array([0.7, 0.2]), -4.0).at_level(said, share, weight)
+    assert moved.weights.tolist() == [0.7, 0.2]
+    np.testing.assert_allclose(np.average(moved.probability(said), weights=weight), share, atol=1e-9)
+
+
+def test_steps_are_not_moved():
+    said, came = drawn(100, 0, [1.0], 0.0)
+    found = Calibrator.learn(said, came, np.ones(100), "isotonic")
+    assert found.at_level(said, 0.9, np.ones(100)) is found

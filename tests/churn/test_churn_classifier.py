@@ -445,7 +445,8 @@ def test_calibrated_on_the_latest_rows_whose_training_labels_are_known(rows):
 
     expected = Calibrator.learn(said, y[latest].astype(float), np.ones(int(latest.sum())), "sigmoid")
     np.testing.assert_allclose(model.calibrator_.weights, expected.weights, rtol=1e-6)
-    np.testing.assert_allclose(model.calibrator_.intercept, expected.intercept, atol=1e-6)
+    # The level is that of all rows, not of the latest date.
+    np.testing.assert_allclose(model.predict_proba(rows)[:, 1].mean(), y.mean(), atol=1e-9)
 
 
 def test_one_date_is_calibrated_by_customers():
@@ -482,6 +483,36 @@ def test_ids_of_customers_are_refused_on_any_number_of_dates(rows):
         fast().fit(X, X.churned())
     with pytest.raises(ParameterError, match="'base'"):
         fast().fit(pd.DataFrame({"base": [1.0, 2.0]}), [0, 1])
+
+
+def test_another_log_needs_the_customer_columns(rows):
+    model = fast().fit(rows, rows.churned())
+    frame = rows.log.to_frame().head(200)
+    bare = EventLog.from_frame(
+        frame, customer="customer_id", time="time", value="value", item="item", order="order", kind="kind",
+        purchases="order", columns=["minutes", "score"],
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="age_band"):
+        model.predict(bare.snapshot())
+
+
+def test_rows_of_their_own_dates_are_held_out_by_time():
+    """Contract ends: hardly two rows share an instant, and the latest two hundred are one slice."""
+    rng = np.random.default_rng(0)
+    who = np.repeat(np.arange(700), 4)
+    when = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 300 * 86_400, len(who)), unit="s")
+    log = EventLog.from_frame({"who": who, "when": when.to_numpy()}, customer="who", time="when")
+    ends = pd.Timestamp("2024-04-01") + pd.to_timedelta(rng.integers(0, 150 * 86_400, 1_500), unit="s")
+    X = log.snapshots_at({"who": rng.integers(0, 700, 1_500), "end": ends}, customer="who", as_of="end", horizon="30D")
+    y = X.churned()
+    held = fast().fit(X, y).calibration_
+    assert held.rows == "latest"
+    latest = (X.as_of >= held.first) & (X.as_of <= held.last)
+    assert held.last == X.as_of.max()
+    assert held.n == latest.sum() >= 200
+    assert min(held.n_churned, held.n - held.n_churned) >= 50
+    # Not more of them than it takes.
+    assert held.n <= 260
 
 
 def test_customers_of_another_sort_are_warned_of(rows):

@@ -98,3 +98,14 @@ def test_members_of_say_what_the_model_says(data):
         assert len(of) == rows.shape[1] == len(row)
     other = GaussianNB().fit(X, y)
     assert members_of(other, X, source, reference) == [(other, X, source, reference)]
+
+
+def test_of_many_rows_some_are_enough_for_the_linear_part(data, monkeypatch):
+    X, y = data
+    monkeypatch.setattr("crmkit.churn._learner._MOST_ROWS", 250)
+    some, again = (LinearAndTrees(random_state=0).fit(X, y, np.ones(300)) for _ in range(2))
+    np.testing.assert_array_equal(some.members(X), again.members(X))
+    monkeypatch.undo()
+    every = LinearAndTrees(random_state=0).fit(X, y)
+    np.testing.assert_array_equal(some.members(X)[:, 1], every.members(X)[:, 1])
+    assert 0 < np.abs(some.members(X)[:, 0] - every.members(X)[:, 0]).max() < 1.5

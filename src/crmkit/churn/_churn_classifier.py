@@ -29,7 +29,6 @@ from crmkit.churn._learner import MANY_ROWS, LinearAndTrees, log_odds, members_o
 from crmkit.churn._profit import ChurnProfit
 from crmkit.events import Snapshots, latest_rows
 from crmkit.exceptions import CrmkitWarning, ParameterError
-from crmkit.model_selection import TemporalSplit
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -39,6 +38,9 @@ _OWNER = "ChurnClassifier"
 #: With fewer held-out rows of either sort nothing can be calibrated.
 _FEWEST_HELD_OUT = 10
 _N_FOLDS = 5
+
+#: How many of the latest rows are held out at least, where a horizon has so many, and how many of the rarer sort.
+_LATEST_ROWS, _LATEST_RARER = 200, 50
 
 #: One of these a classifier needs.
 _SCORES = ("decision_function", "predict_proba")
@@ -117,7 +119,8 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
     pos_label_ : object
         The label that means churn.
     threshold_ : float
-        The least score that `predict` calls churn. The score is the probability; with ``decision="profit"`` and a
+        The least score that `predict` calls churn; one half, which must be exceeded, where no decision is
+        asked for. The score is the probability; with ``decision="profit"`` and a
         value of each customer's own it is the expected profit of contacting them.
     target_fraction_ : float
         Share of the rows at or above it: held-out rows, or training rows where none were held out.
@@ -145,12 +148,14 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
 
     Notes
     -----
-    *Held-out rows.* For Snapshots they are the rows of the latest as_of, scored by a model of those whose label
-    was complete by then. Without such rows, customers are put into five parts, each scored by a model of the
-    others; so are the rows of a table, stratified. The log-odds said there and what came give the sigmoid [1]_,
-    the steps of the isotonic regression, the weights of the two members of the default model, and the
-    threshold: every score that occurs is tried. Then the model is fitted on all rows. With fewer than ten
-    held-out churners, or others, nothing is calibrated and `calibration_` says so.
+    *Held-out rows.* For Snapshots they are the rows of the latest as_of (of as many as hold 200 rows and 50 of
+    either sort, within a horizon), scored by a model of those whose label was complete by then. Without such
+    rows, customers are put into five parts, each scored by a model of the others; so are the rows of a table,
+    stratified. The log-odds said there and what came give the sigmoid [1]_, the steps of the isotonic
+    regression, the weights of the two members of the default model, and the threshold: every score that occurs
+    is tried. Then the model is fitted on all rows. The latest rows know the level of their own season alone, so
+    the sigmoid is moved until the mean probability of all training rows is their share of churners. With fewer
+    than ten held-out churners, or others, nothing is calibrated and `calibration_` says so.
 
     *Columns.* Numbers are scaled, a missing one counts as the mean and is flagged; categories become one column
     a level, for at most the 100 most frequent; one never seen before has none of them. Text with a value for
@@ -178,7 +183,7 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
     >>> X = log.snapshots(pd.date_range("1997-07-01", "1998-03-01", freq="MS"), horizon="90D", active_within="180D")
     >>> model = ChurnClassifier(profit=ChurnProfit(value=60, incentive=5), random_state=0).fit(X, X.churned())
     >>> model.calibration_.rows, model.calibration_.n
-    ('latest', 1091)
+    ('latest', 573)
     >>> best = model.rank(log.snapshot("1998-06-01", active_within="180D"))
     >>> list(best.columns)
     ['customer_id', 'as_of', 'probability', 'expected_profit', 'contact']
@@ -358,8 +363,7 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
         return rest
 
     def _columns(self, features: SnapshotFeatures, X: Snapshots) -> Columns:
-        columns = self._without_value(features.columns(X))
-        return columns or {}
+        return self._without_value(features.columns(X)) or {}
 
     def _learn(self, training: _Training, *, whole: bool = False) -> _Learnt:
         features, columns = None, training.columns
@@ -389,23 +393,28 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
         n_churned = int(training.churned[held].sum())
         enough = said is not None and min(n_churned, len(held) - n_churned) >= _FEWEST_HELD_OUT
         weight = np.ones(len(training)) if training.weight is None else training.weight
+        own = None
         if wanted is not None and enough and said is not None:
-            self.calibrator_ = Calibrator.learn(said, training.churned[held], weight[held], wanted)
+            self.calibrator_ = own = Calibrator.learn(said, training.churned[held], weight[held], wanted)
             times = (training.X.as_of[held].min(), training.X.as_of[held].max()) if learnt.features else (None, None)
             self.calibration_ = Calibration(wanted, rows, len(held), n_churned, *times)  # type: ignore[arg-type]  # two of the words that it takes
+            if rows == "latest":
+                all_said = self._said(learnt, training.X, training.columns)
+                self.calibrator_ = own.at_level(all_said, float(np.average(training.churned, weights=weight)), weight)
         else:
-            n_members = 2 if self.estimator is None else 1
-            self.calibrator_ = Calibrator.equal(n_members)
+            self.calibrator_ = Calibrator.equal(2 if self.estimator is None else 1)
             self.calibration_ = Calibration(None, "none")
         if not enough or said is None:
             # Without held-out rows the training rows have to do.
             held, said = np.arange(len(training)), self._said(learnt, training.X, training.columns)
         self._decision = decision
+        # What pays is a question of probabilities that are right for the rows that answer it.
+        judge = self.calibrator_ if own is None or decision == "share" else own
         self.threshold_, self.target_fraction_ = choose_cut(
             decision,
             self.decision_value,
             self.profit,
-            self.calibrator_.probability(said),
+            judge.probability(said),
             training.churned[held],
             training.value if isinstance(training.value, float) else training.value[held],
             weight[held],
@@ -434,11 +443,9 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
         if training.columns is not None:
             split = StratifiedKFold(_N_FOLDS, shuffle=True, random_state=self._seed)
             return "folds", list(split.split(training.churned, training.churned))
-        latest = _latest_fold(training.X)
+        latest = _latest_fold(training.X, training.churned)
         if latest is not None:
-            came = training.churned[latest[1]].sum()
-            if min(came, len(latest[1]) - came) >= _FEWEST_HELD_OUT:
-                return "latest", [latest]
+            return "latest", [latest]
         if len(np.unique(training.X.codes)) < 2 * _N_FOLDS:
             return "none", []
         return "customers", list(GroupKFold(_N_FOLDS).split(training.churned, groups=training.X.codes))
@@ -479,8 +486,8 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
         if own.active_within != X.window.active_within:
             warnings.warn(
                 f"{_OWNER} was fitted on rows with active_within={_name(own.active_within)}, and X has "
-                f"{_name(X.window.active_within)}: customers of another sort, of whom it knows less. Make the rows with "
-                "the same active_within.",
+                f"{_name(X.window.active_within)}: customers of another sort, of whom it knows less. Make the rows "
+                "with the same active_within.",
                 CrmkitWarning,
                 stacklevel=4,
             )
@@ -626,13 +633,25 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
         return tags
 
 
-def _latest_fold(X: Snapshots) -> tuple[Rows, Rows] | None:
-    """The rows of the latest as_of, and those whose label was complete by then."""
-    try:
-        (fold,) = TemporalSplit(1).folds(X)
-    except ParameterError:
+def _latest_fold(X: Snapshots, churned: Floats) -> tuple[Rows, Rows] | None:
+    """Rows whose label was complete when the latest rows begin, and these: as few as_ofs as hold enough of both sorts.
+
+    They span less than a horizon, so that something earlier is left to learn from.
+    """
+    if X.window.horizon is None:
         return None
-    return fold.train, fold.test
+    dates, place = np.unique(X.as_of_us, return_inverse=True)
+    counts = np.bincount(place)[::-1].cumsum()
+    rarer = np.minimum(leavers := np.bincount(place, churned)[::-1].cumsum(), counts - leavers)
+    near = dates[::-1] > dates[-1] - X.window.horizon
+    enough = np.flatnonzero(near & (counts >= _LATEST_ROWS) & (rarer >= _LATEST_RARER))
+    begin = dates[::-1][enough[0] if len(enough) else near.sum() - 1]
+    train = np.flatnonzero(X.as_of_us + X.window.gap + X.window.horizon <= begin)
+    test = np.flatnonzero(X.as_of_us >= begin)
+    came = churned[test].sum()
+    if len(np.unique(churned[train])) < 2 or min(came, len(test) - came) < _FEWEST_HELD_OUT:
+        return None
+    return train, test
 
 
 def _length(columns: Columns | None) -> int:

@@ -87,14 +87,15 @@ def _cells(column: NDArray[Any], name: str) -> Column:
     """A column of an array: numbers where all cells are numbers, else text."""
     if column.dtype.kind in "iufb":
         return _finite({name: column})[name]
+    missing = np.asarray(pd.isna(column))
+    column = np.where(missing, np.nan, column)
     try:
         return _finite({name: column.astype(np.float64)})[name]
-    except ValueError as error:
-        if isinstance(error, ParameterError):
-            raise
-    missing = np.array([cell is None or cell != cell for cell in column], dtype=bool)  # noqa: PLR0124  NaN differs from itself
-    levels, codes = np.unique(np.where(missing, "", column).astype(np.str_), return_inverse=True)
-    return Category(np.where(missing, -1, codes).astype(np.int32), levels)
+    except ParameterError:
+        raise
+    except ValueError:
+        levels, codes = np.unique(np.where(missing, "", column).astype(np.str_), return_inverse=True)
+        return Category(np.where(missing, -1, codes).astype(np.int32), levels)
 
 
 class SnapshotFeatures:

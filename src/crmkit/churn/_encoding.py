@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crmkit._frames import Category
-from crmkit.exceptions import ParameterError
+from crmkit.exceptions import ColumnNotFoundError, ParameterError
 
 Floats = NDArray[np.float64]
 Column = NDArray[Any] | Category
@@ -120,6 +120,9 @@ class TableEncoder:
         out = np.empty((n, len(self.source)), order="F")
         begin = 0
         for part in self.parts:
+            if part.name not in columns:
+                # A table has been compared with that of fit; customer columns may be missing from another log.
+                raise ColumnNotFoundError.from_name("X", part.name, list(columns))
             part.fill(columns[part.name], out[:, begin : begin + part.width])
             begin += part.width
         return out

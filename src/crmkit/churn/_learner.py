@@ -11,6 +11,7 @@ from scipy.special import logit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.utils import check_random_state
 
 from crmkit._compat import one_openmp_thread
 
@@ -18,6 +19,9 @@ Floats = NDArray[np.float64]
 
 #: From so many rows on several threads are worth it.
 MANY_ROWS = 100_000
+
+#: Rows that the linear model is fitted on: more would take gigabytes of hinges and change the third digit.
+_MOST_ROWS = 200_000
 
 #: Rows whose hinges are held in memory at a time.
 _ROWS = 16_384
@@ -83,9 +87,13 @@ class LinearAndTrees(ClassifierMixin, BaseEstimator):
 
     def fit(self, X: Floats, y: NDArray[Any], sample_weight: Floats | None = None) -> Self:
         self.classes_ = np.unique(y)
-        self.hinges_ = Hinges(X, sample_weight)
+        some = np.arange(len(X))
+        if len(X) > _MOST_ROWS:
+            some = np.sort(check_random_state(self.random_state).choice(len(X), _MOST_ROWS, replace=False))
+        weight = None if sample_weight is None else sample_weight[some]
+        self.hinges_ = Hinges(X[some], weight)
         self.linear_ = LogisticRegression(C=0.05, max_iter=1000)
-        self.linear_.fit(self.hinges_.of(X), y, sample_weight=sample_weight)
+        self.linear_.fit(self.hinges_.of(X[some]), y[some], sample_weight=weight)
         self.trees_ = HistGradientBoostingClassifier(
             learning_rate=0.05, max_iter=120, max_leaf_nodes=10, min_samples_leaf=30, early_stopping=False,
             random_state=self.random_state,
