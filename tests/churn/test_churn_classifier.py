@@ -492,7 +492,7 @@ def test_another_log_needs_the_customer_columns(rows):
         frame, customer="customer_id", time="time", value="value", item="item", order="order", kind="kind",
         purchases="order", columns=["minutes", "score"],
     )  # fmt: skip
-    with pytest.raises(ValueError, match="age_band"):
+    with pytest.raises(ParameterError, match="X lacks 'country'.*with_attributes"):
         model.predict(bare.snapshot())
 
 

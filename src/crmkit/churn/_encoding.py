@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crmkit._frames import Category
-from crmkit.exceptions import ColumnNotFoundError, ParameterError
+from crmkit.exceptions import ParameterError
 
 Floats = NDArray[np.float64]
 Column = NDArray[Any] | Category
@@ -121,8 +121,11 @@ class TableEncoder:
         begin = 0
         for part in self.parts:
             if part.name not in columns:
-                # A table has been compared with that of fit; customer columns may be missing from another log.
-                raise ColumnNotFoundError.from_name("X", part.name, list(columns))
+                # A table has been compared with that of fit; another log may lack customer columns.
+                raise ParameterError(
+                    f"X lacks {part.name!r}, of which the model has learnt. If it is a column of customers, give it to the "
+                    "log by with_attributes."
+                )
             part.fill(columns[part.name], out[:, begin : begin + part.width])
             begin += part.width
         return out
