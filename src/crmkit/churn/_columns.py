@@ -162,12 +162,14 @@ def _transformed(transformer: Any, X: Snapshots) -> Columns:
 
 def _auto(X: Snapshots) -> list[Any]:
     """What is read of a log by default."""
-    statistics = ["count", "days", "trend"]
-    # Whether the log has a column of items; which ones, the rows cannot know of later ones.
+    # Whether the log has a column of items or kinds is known at any time; of later ones the rows cannot know.
     store = X.log._store
-    statistics += ["sum", "mean"] * X.log.has_money + ["distinct"] * (store.item is not None)
-    by_kind = store.kind is not None and len(WindowAggregator(by_kind=True).fit(X).kinds_) > 1
-    windows = WindowAggregator(("30D", "90D", "180D", "365D"), statistics, by_kind=by_kind)
+    if store.kind is not None and len(WindowAggregator(by_kind=True).fit(X).kinds_) > 1:
+        statistics = ["count", "days_since_last", "sum"]
+        windows = WindowAggregator(("30D", "90D", "365D"), statistics, by_kind=True)
+    else:
+        statistics = ["count", "days", "trend", "sum", "mean", *["distinct"] * (store.item is not None)]
+        windows = WindowAggregator(("30D", "90D", "180D", "365D"), statistics)
     sources: list[Any] = [windows, InterPurchaseFeatures()]
     if X.log.has_money:
         sources.append(RFMTransformer())

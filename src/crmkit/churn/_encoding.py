@@ -123,8 +123,8 @@ class TableEncoder:
             if part.name not in columns:
                 # A table has been compared with that of fit; another log may lack customer columns.
                 raise ParameterError(
-                    f"X lacks {part.name!r}, of which the model has learnt. If it is a column of customers, give it to the "
-                    "log by with_attributes."
+                    f"X lacks {part.name!r}, of which the model has learnt. If it is a column of customers, give it to "
+                    "the log by with_attributes."
                 )
             part.fill(columns[part.name], out[:, begin : begin + part.width])
             begin += part.width
