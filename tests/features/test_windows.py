@@ -19,7 +19,14 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from crmkit.datasets import make_retail
 from crmkit.events import EventLog
 from crmkit.exceptions import ColumnNotFoundError, ParameterError
-from crmkit.features import RFMTransformer, WindowAggregator, _window_columns, _window_sweep, _windows_kernels
+from crmkit.features import (
+    RFMTransformer,
+    WindowAggregator,
+    _window_columns,
+    _window_numbers_kernels,
+    _window_sweep,
+    _windows_kernels,
+)
 from crmkit.testing import event_frames, snapshots
 
 EVERYTHING = (
@@ -418,13 +425,12 @@ def test_plain_python_gives_the_same(monkeypatch):
     windower = WindowAggregator(ALL_WINDOWS, EVERYTHING, by_kind=True)
     monkeypatch.setattr(_window_sweep, "_ROWS", 1)
     compiled = windower.fit_transform(X)
-    kernels = [name for name, found in vars(_windows_kernels).items() if hasattr(found, "py_func")]
-    for name in kernels:
-        plain_function = getattr(_windows_kernels, name).py_func
-        for module in (_windows_kernels, _window_columns):
-            if hasattr(module, name):
-                monkeypatch.setattr(module, name, plain_function)
-    assert len(kernels) > 15
+    modules = (_windows_kernels, _window_numbers_kernels, _window_columns)
+    kernels = {name: found for module in modules for name, found in vars(module).items() if hasattr(found, "py_func")}
+    for module, (name, found) in itertools.product(modules, kernels.items()):
+        if hasattr(module, name):
+            monkeypatch.setattr(module, name, found.py_func)
+    assert len(kernels) > 20
     with np.errstate(invalid="ignore"):  # 0 / 0 is NaN in kernels
         pd.testing.assert_frame_equal(windower.fit_transform(X), compiled, check_exact=True)
 
@@ -500,6 +506,7 @@ def test_it_works_in_searches_and_unions(shop):
         ({"n_jobs": 0}, "n_jobs"),
         ({"columns": "money"}, "'columns' parameter"),
         ({"columns": ["minutes"]}, "minutes"),
+        ({"columns": [], "statistics": ["sum", "mean"]}, "give no column.*columns="),
     ],
 )
 def test_errors_name_the_parameter(parameters, message):

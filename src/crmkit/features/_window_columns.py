@@ -13,11 +13,10 @@ from crmkit._frames import Category
 from crmkit._numba import read_only, run_in_ranges
 from crmkit._numba._money_kernels import to_cents
 from crmkit.events import EventLog, Snapshots
-from crmkit.features._windows_kernels import latest_same, mark_kinds
+from crmkit.features._windows_kernels import NEVER, latest_same, mark_kinds
 
 _NO_INTEGERS = read_only(np.empty(0, dtype=np.int64))
 _NO_FLOATS = read_only(np.empty(0, dtype=np.float64))
-_NEVER = np.iinfo(np.int64).max
 
 Numbers = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]
 
@@ -91,7 +90,7 @@ class Events:
         if name == "orders":
             first = self._store.first_of_order[self.base : self._end]
             begins = first == np.arange(self.base, self._end)
-            return self._take(np.where(begins, np.int64(-1), _NEVER), sliced=True)
+            return self._take(np.where(begins, np.int64(-1), NEVER), sliced=True)
         labels: Any = self._store.item if name == "items" else self._store.extras[name]
         codes, n_labels = self._take(labels.codes), len(labels.levels)
         before = np.empty(len(codes), dtype=np.int64)

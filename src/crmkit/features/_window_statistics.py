@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from crmkit._durations import duration_name, to_microseconds
 from crmkit._validation import parameter_error
 from crmkit.exceptions import ParameterError
+from crmkit.features._windows_kernels import HALF, WHOLE
 
 OWNER: Final = "WindowAggregator"
 
@@ -48,9 +49,6 @@ OF_LABELS: Final = {"distinct": ("count_first", 0)}
 
 STATISTICS: Final = tuple(dict.fromkeys((*OF_EVENTS, *OF_NUMBERS, *OF_LABELS)))
 
-#: Offsets that are no time before as_of, as the kernels know them.
-_WHOLE, _HALF = -1, -2
-
 _WINDOWS = (
     "a sequence of windows, or a mapping of windows to their statistics, where a window is a duration such as '90D', a "
     "pair such as ('365D', '335D'), or 'all'"
@@ -71,7 +69,7 @@ class Window:
         """Where the recent half begins; where the window begins, if nobody asks."""
         if "trend" not in self.statistics:
             return self.begin
-        return _HALF if self.begin == _WHOLE else (self.begin + self.end) // 2
+        return HALF if self.begin == WHOLE else (self.begin + self.end) // 2
 
 
 @dataclass(frozen=True)
@@ -120,7 +118,7 @@ def read_windows(windows: Any, statistics: Any) -> tuple[Window, ...]:
 
 def _read_window(window: Any, statistics: tuple[str, ...]) -> Window:
     if isinstance(window, str) and window == "all":
-        return Window("all", _WHOLE, 0, statistics)
+        return Window("all", WHOLE, 0, statistics)
     if not isinstance(window, tuple | list):
         begin = to_microseconds(window, "windows")
         return Window(duration_name(begin), begin, 0, statistics)

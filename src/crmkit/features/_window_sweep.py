@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from crmkit._numba import read_only, run_in_ranges
 from crmkit.events import Snapshots
-from crmkit.features import _windows_kernels as kernels
+from crmkit.features import _window_numbers_kernels, _windows_kernels
 from crmkit.features._window_columns import Events
 from crmkit.features._window_statistics import Plan, Task
 
@@ -40,7 +40,7 @@ def describe(
         for batch in batches:
             for part, (events, calls) in enumerate(work):
                 own = edges[part]
-                kernels.window_edges(batch, *keys, events.base, events.rank, events.time, offsets, own)
+                _windows_kernels.window_edges(batch, *keys, events.base, events.rank, events.time, offsets, own)
                 for kernel, columns, of_all, windows, lines in calls:
                     both = (own, edges[0]) if of_all else (own,)
                     kernel(batch, *columns, *both, windows, lines, out)
@@ -64,9 +64,10 @@ def describe(
 def _call(
     task: Task, events: Events, all_events: Events, rows: Snapshots, session_gap: int
 ) -> tuple[Callable[..., None], tuple[Any, ...], bool, NDArray[np.int64], NDArray[np.int64]]:
-    """A kernel with the columns that it reads."""
+    """A kernel with the columns that it reads, and whether it compares with all events."""
     columns: tuple[Any, ...] = ()
-    if task.kernel in ("add_numbers", "compare_numbers", "share_of_sums"):
+    of_numbers = task.kernel in ("add_numbers", "compare_numbers", "share_of_sums")
+    if of_numbers:
         columns = events.numbers(task.source)
     if task.kernel == "share_of_sums":
         columns += all_events.numbers(task.source)
@@ -78,9 +79,9 @@ def _call(
         columns = (events.time,)
     if task.kernel == "describe_visits":
         columns += (session_gap,)
+    kernel = getattr(_window_numbers_kernels if of_numbers else _windows_kernels, task.kernel)
     # Arrays come out of a pickle writable, for which kernels would be compiled once more.
-    windows, lines = read_only(task.windows), read_only(task.lines)
-    return getattr(kernels, task.kernel), columns, task.kernel.startswith("share"), windows, lines
+    return kernel, columns, task.kernel.startswith("share"), read_only(task.windows), read_only(task.lines)
 
 
 def ascending_runs(rows: Snapshots) -> NDArray[np.int64]:
@@ -106,7 +107,7 @@ def by_customer(
         cursors[run] += np.searchsorted(codes[begin:end], np.int32(first))
     rows = np.empty(widest, dtype=np.int64)
     while first < last:
-        first, count = kernels.next_rows(first, last, cursors, ends, codes, rows)
+        first, count = _windows_kernels.next_rows(first, last, cursors, ends, codes, rows)
         yield rows[:count]
 
 

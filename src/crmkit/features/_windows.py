@@ -164,7 +164,13 @@ class WindowAggregator(SnapshotTransformer):
         kinds = self._kinds(X)
         numbers, labels = self._sources(X.log)
         self._check_possible(windows, X.log, labels)
-        self._plan = make_plan(windows, numbers, labels, kinds)
+        plan = make_plan(windows, numbers, labels, kinds)
+        if not plan.names:
+            raise ParameterError(
+                f"statistics={self.statistics!r} give no column: the log, columns= and the kinds seen hold nothing "
+                "that they describe. Add 'count', or name value= or columns= in from_frame."
+            )
+        self._plan = plan
         self.kinds_ = kinds
         self.columns_ = [*numbers, *labels]
         self.fitted_on_ = (X.log.fingerprint, (X.as_of.min(), X.as_of.max()) if len(X) else (None, None))
