@@ -100,7 +100,7 @@ def test_booleans_and_read_only_arrays():
     ("arguments", "message"),
     [
         (([0, 0], [1, 2]), "not defined: 'y_true' is 0 in all"),
-        (([], []), "not defined: 'y_true' is 0 in all"),
+        (([], []), "'y_true' parameter of lift is empty: there is nothing to judge"),
         (([1, 0], [1, 2, 3]), "'y_score' parameter of lift must be of length 2"),
         (([1, 0], [1, np.nan]), "'y_score' parameter of lift has 1 of 2 values that are missing"),
         (([1, None], [1, 2]), "'y_true' parameter of lift has 1 of 2 values that are missing"),
@@ -211,6 +211,8 @@ def test_area_of_the_gain_curve_is_the_gini(pairs):
 def test_gain_curve_names_itself():
     with pytest.raises(ParameterError, match="The gain curve is not defined"):
         gain_curve([0, 0], [1, 2])
+    with pytest.raises(ParameterError, match="'y_true' parameter of gain_curve is empty"):
+        gain_curve([], [])
     with pytest.raises(ParameterError, match="'y_score' parameter of gain_curve"):
         gain_curve([0, 1], [1])
     fraction, gain = gain_curve([1, 1, 0], [3, 2, 1], sample_weight=[0, 2, 2])

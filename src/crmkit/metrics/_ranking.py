@@ -55,7 +55,7 @@ def lift(y_true: ArrayLike, y_score: ArrayLike, *, share: float = 0.1, sample_we
     Raises
     ------
     crmkit.exceptions.ParameterError
-        If the arrays differ in length or hold missing or infinite values, if a `y_true` or a
+        If the arrays differ in length, are empty, or hold missing or infinite values, if a `y_true` or a
         weight is negative, or if `y_true` is 0 in all rows that count: the lift is not defined
         then.
 
@@ -151,6 +151,8 @@ def _gains(owner: str, y_true: ArrayLike, y_score: ArrayLike, sample_weight: Arr
                 f"The {name!r} parameter of {owner} must not be negative. "
                 f"Got {values.min()} at position {values.argmin()} instead."
             )
+    if not n:
+        raise ParameterError(f"The 'y_true' parameter of {owner} is empty: there is nothing to judge.")
     amount = true * weight
     if not amount.sum() > 0:
         raise ParameterError(
