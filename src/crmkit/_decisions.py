@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,12 @@ __all__ = [
     "check_outcomes",
     "check_probabilities",
     "check_weights",
+    "churn_class",
+    "churn_column",
+    "churn_scores",
+    "churners",
+    "equal_groups",
+    "innermost",
     "mean_accept_rate",
     "value_of_rows",
 ]
@@ -108,11 +115,11 @@ def check_campaign(campaign: Any, owner: str) -> None:
 def value_of_rows(value: Any, X: Any, owner: str) -> float | Floats:
     """Return what the customer of each row is worth: a number for all, or one for each row of X."""
     if not isinstance(value, str):
-        return check_money("value", value, owner, n=X.shape[0] if hasattr(X, "shape") else len(X), low=None)
+        return check_money("value", value, owner, n=_n_rows(X) if np.ndim(value) else None, low=None)
     # Not before a column is asked for: it loads pandas and narwhals, which the metrics do without.
     from crmkit._frames import column_names, number_column, read_columns
 
-    if hasattr(X, "columns"):
+    if hasattr(X, "columns") or _is_dict(X):
         frame, hint = X, ""
     elif hasattr(X, "attributes"):
         frame, hint = X.attributes(), " Customer columns come from EventLog.with_attributes."
@@ -130,3 +137,91 @@ def value_of_rows(value: Any, X: Any, owner: str) -> float | Floats:
             "known values, or leave these rows out."
         )
     return amounts
+
+
+def _n_rows(X: Any) -> int:
+    if _is_dict(X):
+        X = next(iter(X.values()), ())
+    return int(X.shape[0] if hasattr(X, "shape") else len(X))
+
+
+def _is_dict(X: Any) -> bool:
+    # One of the sparse matrices is a mapping.
+    return isinstance(X, Mapping) and not hasattr(X, "shape")
+
+
+def innermost(estimator: Any) -> Any:
+    """Return the model inside fitted searches and at the end of pipelines."""
+    while True:
+        inner = getattr(estimator, "best_estimator_", None)
+        steps = getattr(estimator, "steps", None)
+        if inner is None and isinstance(steps, list):
+            inner = steps[-1][1]
+        if inner is None or hasattr(estimator, "pos_label_"):
+            return estimator
+        estimator = inner
+
+
+def churn_column(classes: Any, estimator: Any, pos_label: Any = None) -> int | None:
+    """Return which of two classes means churn, or None where nobody says so.
+
+    That is what the caller says, else the ``pos_label_`` of the model, else 1 or True beside a lower number.
+    """
+    found = np.asarray(classes)
+    label = getattr(innermost(estimator), "pos_label_", None) if pos_label is None else pos_label
+    if label is None:
+        return 1 if found.dtype.kind in "biuf" and found[1] == 1 else None
+    # numpy finds no text equal to a number, but says so with a warning.
+    same = [isinstance(one, str) == isinstance(label, str) and bool(one == label) for one in found.tolist()]
+    return same.index(True) if True in same else None
+
+
+def churn_class(estimator: Any, owner: str, pos_label: Any = None) -> tuple[int, Any]:
+    """Return which of the two classes of a fitted classifier means churn, and its label."""
+    classes, name = getattr(estimator, "classes_", None), type(estimator).__name__
+    if classes is None or len(classes) != 2:
+        raise ParameterError(
+            f"{owner} takes fitted classifiers of two classes. Got {name} with "
+            f"{'no' if classes is None else len(classes)} classes instead. Where the training rows of a fold hold one "
+            "class only, take fewer or later folds."
+        )
+    column = churn_column(classes, estimator, pos_label)
+    if column is None:
+        labels = np.asarray(classes).tolist()
+        raise ParameterError(
+            f"{owner} does not know which of the labels {labels} of {name} means churn: "
+            f"{'it is said nowhere' if pos_label is None else f'pos_label={pos_label!r} is none of them'}. "
+            f"Pass pos_label={labels[0]!r} or pos_label={labels[1]!r}."
+        )
+    return column, classes[column]
+
+
+def churners(estimator: Any, y: Any, column: int, owner: str) -> NDArray[np.bool_]:
+    """Return whose label in y means churn; labels that the model does not know are refused."""
+    labels, classes = np.asarray(y), estimator.classes_
+    churned = np.asarray(labels == classes[column])
+    known = churned | np.asarray(labels == classes[1 - column])
+    if labels.ndim != 1 or not known.all():
+        raise ParameterError(
+            f"The 'y' parameter of {owner} must hold the labels that {type(estimator).__name__} was fitted on, "
+            f"{np.asarray(classes).tolist()}, one for each row. Got {int((~known).sum()):,} others."
+        )
+    return churned
+
+
+def churn_scores(estimator: Any, X: Any, column: int) -> Floats:
+    """Return probabilities of churn, or decisions that are higher for who churns."""
+    if hasattr(estimator, "predict_proba"):
+        return np.asarray(estimator.predict_proba(X), dtype=np.float64)[:, column]
+    return np.asarray(estimator.decision_function(X), dtype=np.float64) * (1 if column else -1)
+
+
+def equal_groups(values: Floats, weight: Floats, bins: int) -> NDArray[np.intp]:
+    """Return the group of each row: about equally much weight in each, and equal values never parted."""
+    level, group = np.unique(values, return_inverse=True)
+    if len(level) > bins:
+        held = np.bincount(group, weights=weight)
+        # Each value goes where the middle of its rows stands.
+        middle = (np.cumsum(held) - held / 2) / held.sum()
+        group = np.minimum((bins * middle + 1e-9).astype(np.intp), bins - 1)[group]
+    return np.unique(group, return_inverse=True)[1]

@@ -7,6 +7,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -171,6 +172,16 @@ def test_labels_in_another_order_are_the_same_scores(rows):
     then, now = rows.where(before="1997-09-01"), rows.where(after="1998-03-01")
     one, other = (line(DriftReport.from_estimator(m, then, now), "probability")["psi"] for m in (model, number))
     assert one == pytest.approx(other)
+
+
+def test_a_search_is_its_best_estimator(rows):
+    y = np.where(rows.churned() == 1, "gone", "stays")
+    model = ChurnClassifier(LogisticRegression(), features=RFMTransformer(), pos_label="gone")
+    search = GridSearchCV(model, {"calibration": [None]}, cv=2).fit(rows, y)
+    then, now = rows.where(before="1997-09-01"), rows.where(after="1998-03-01")
+    own = DriftReport.from_estimator(search.best_estimator_, then, now)
+    pd.testing.assert_frame_equal(DriftReport.from_estimator(search, then, now).table, own.table)
+    assert line(own, "probability")["psi"] > 0
 
 
 def test_several_rows_of_a_customer_count_once(rows):

@@ -152,6 +152,31 @@ def test_nobody_is_contacted_where_it_does_not_pay():
         ChurnProfit(budget=1).cut([1, 0], [0.9, 0.1], [0.5])
 
 
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ({"y": [1, 2]}, "y"),
+        ({"y": []}, "y"),
+        ({"score": [1, 2, 3]}, "score"),
+        ({"score": [1, math.inf]}, "score"),
+        ({"value": [1, 2, 3]}, "value"),
+        ({"sample_weight": [1, -1]}, "sample_weight"),
+    ],
+)
+@pytest.mark.parametrize("budget", [None, 2])
+def test_errors_name_what_the_caller_wrote(arguments, name, budget):
+    with pytest.raises(ParameterError, match=f"^The '{name}' parameter of ChurnProfit.cut"):
+        ChurnProfit(budget=budget).cut(**{"y": [1, 0], "score": [0.9, 0.1], **arguments})
+
+
+def test_values_of_a_dict_of_columns():
+    table = {"age": np.arange(3.0), "worth": np.array([5, 6, 7])}
+    np.testing.assert_array_equal(ChurnProfit("worth").values(table), [5.0, 6.0, 7.0])
+    np.testing.assert_array_equal(ChurnProfit([1, 2, 3]).values(table), [1.0, 2.0, 3.0])
+    with pytest.raises(ColumnNotFoundError, match="value='wort'.*Did you mean 'worth'"):
+        ChurnProfit("wort").values(table)
+
+
 def test_a_limit_is_reached_exactly():
     # Two contacts of 1 + 10 * 0.3 each, over four rows.
     profit = ChurnProfit(budget=2.0)

@@ -10,6 +10,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
 from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
@@ -145,11 +146,12 @@ def test_plain_frames(kind):
     frame = pd.DataFrame(columns, index=rng.permutation(200)) if kind == "pandas" else pl.DataFrame(columns)
     model = make_pipeline(make_column_transformer(("passthrough", ["calls"])), LogisticRegression()).fit(frame, y)
     expected = expected_maximum_profit_churn(y == "yes", columns["calls"], value=columns["margin"])
-    assert ProfitScorer(value="margin")(model, frame, y) == pytest.approx(expected)
-    scores = cross_val_score(model, frame, y, scoring=ProfitScorer(value="margin"), cv=4, error_score="raise")
+    scorer = ProfitScorer(value="margin", pos_label="yes")
+    assert scorer(model, frame, y) == pytest.approx(expected)
+    scores = cross_val_score(model, frame, y, scoring=scorer, cv=4, error_score="raise")
     assert len(scores) == 4
     with pytest.raises(ColumnNotFoundError, match="value='marge'.*Did you mean 'margin'"):
-        ProfitScorer(value="marge")(model, frame, y)
+        ProfitScorer(value="marge", pos_label="yes")(model, frame, y)
 
 
 class Says(ClassifierMixin, BaseEstimator):
@@ -179,11 +181,37 @@ def test_the_class_that_churns_is_what_the_model_says(wrap):
     unsaid = wrap(Says()).fit(X, y)
     for metric, perfect in (("expected_maximum_profit", 28.0), ("maximum_profit", 28.0), ("profit", 28.0)):
         assert ProfitScorer(metric)(said, X, y) == pytest.approx(perfect)
-        assert ProfitScorer(metric)(unsaid, X, y) == pytest.approx(perfect)
+        assert ProfitScorer(metric, pos_label="stayed")(unsaid, X, y) == pytest.approx(perfect)
     # Who churns differs: two in four leave either way, but on other rows.
     half = np.array(["left", "stayed", "stayed", "stayed"])
     assert ProfitScorer("profit")(said, X, half) == pytest.approx((56 - 11) / 4)
-    assert ProfitScorer("profit")(unsaid, X, half) == pytest.approx(28)
+    assert ProfitScorer("profit", pos_label="left")(unsaid, X, half) == pytest.approx((56 - 11) / 4)
+    assert ProfitScorer("profit", pos_label="stayed")(unsaid, X, half) == pytest.approx(28)
+    # Whoever asks has the last word.
+    assert ProfitScorer("profit", pos_label="stayed")(said, X, half) == pytest.approx(28)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_class_that_nobody_named_is_not_guessed(metric):
+    X, y = np.array([[0.1], [0.2], [0.6], [0.9]]), np.array(["Attrited", "Existing"] * 2)
+    inside = CalibratedClassifierCV(LogisticRegression(), cv=2).fit(X, y)
+    for model in (LogisticRegression().fit(X, y), make_pipeline(LogisticRegression()).fit(X, y), inside):
+        with pytest.raises(ParameterError, match="which of the labels .* means churn.*Pass pos_label='Attrited' or"):
+            ProfitScorer(metric)(model, X, y)
+        with pytest.raises(ParameterError, match="pos_label='Gone' is none of them"):
+            ProfitScorer(metric, pos_label="Gone")(model, X, y)
+        assert np.isfinite(ProfitScorer(metric, pos_label="Attrited")(model, X, y))
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize(("labels", "other"), [([0, 1], [7, 7]), (["No", "Yes"], [0, 1]), ([0, 1], ["0", "1"])])
+def test_labels_that_the_model_does_not_know(metric, labels, other):
+    X = np.array([[0.1], [0.9], [0.2], [0.8]])
+    model = LogisticRegression().fit(X, labels * 2)
+    with pytest.raises(ParameterError, match="'y' parameter of ProfitScorer must hold .* Got 4 others"):
+        ProfitScorer(metric, pos_label=labels[1])(model, X, other * 2)
+    with pytest.raises(ParameterError, match="one for each row"):
+        ProfitScorer(metric, pos_label=labels[1])(model, X, np.array(labels * 2)[:, None])
 
 
 def test_decision_functions_do_as_well():
@@ -211,7 +239,8 @@ def test_it_is_a_value():
         assert other == scorer
         assert hash(other) == hash(scorer)
     assert repr(ProfitScorer()) == (
-        "ProfitScorer(metric='expected_maximum_profit', value=200, incentive=10, contact=1, accept_rate=(6, 14))"
+        "ProfitScorer(metric='expected_maximum_profit', value=200, incentive=10, contact=1, accept_rate=(6, 14), "
+        "pos_label=None)"
     )
     assert str(scorer) == "maximum_profit"
 

@@ -146,8 +146,8 @@ def test_snapshots_and_two_models_on_one_axes():
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"y_true": [0, 2]}, "must hold 1 for customers who churned"),
-        ({"y_true": []}, "must hold 1 for customers who churned|length"),
+        ({"y_true": [0, 2]}, "must hold 0 and 1 alone"),
+        ({"y_true": []}, "is empty: there is nothing to judge"),
         ({"y_score": [0.1]}, "y_score"),
         ({"groups": [1]}, "the customer of each of the 2 rows"),
         ({"profit": ChurnProfit(value="worth")}, "names a column"),
@@ -169,7 +169,7 @@ def test_estimators_that_are_refused(table):
         ProfitCurveDisplay.from_estimator(three, X[["age"]], y)
     two = LogisticRegression().fit(X[["age"]], y)
     with pytest.raises(ParameterError, match="labels that LogisticRegression was fitted on"):
-        ProfitCurveDisplay.from_estimator(two, X[["age"]], (y == "goes").astype(int))
+        ProfitCurveDisplay.from_estimator(two, X[["age"]], (y == "goes").astype(int), pos_label="goes")
 
 
 @pytest.fixture(scope="module")
@@ -209,7 +209,7 @@ def test_estimators_on_one_axes(scored):
     y, score = scored
     labels = np.where(y, "yes", "no")
     model = LogisticRegression().fit(score[:, None], labels)
-    first = GainDisplay.from_estimator(model, score[:, None], labels, n_resamples=5, coverage=0.5)
+    first = GainDisplay.from_estimator(model, score[:, None], labels, pos_label="yes", n_resamples=5, coverage=0.5)
     np.testing.assert_allclose(first.gain, gain_curve(y, score).gain)
     second = GainDisplay.from_predictions(y, -score, n_resamples=0, name="worst", ax=first.ax_)
     assert list(second.lines_) == ["curve"]

@@ -82,7 +82,7 @@ def test_what_is_drawn(scored):
     np.testing.assert_allclose(heights, 0.2 * display.counts / display.counts.max())
     labels = np.where(y, "yes", "no")
     model = LogisticRegression().fit(said[:, None], labels)
-    second = ReliabilityDisplay.from_estimator(model, said[:, None], labels, ax=display.ax_)
+    second = ReliabilityDisplay.from_estimator(model, said[:, None], labels, pos_label="yes", ax=display.ax_)
     assert second.bars_ is None
     assert second.name == "LogisticRegression"
     assert len(display.ax_.get_legend().get_texts()) == 3

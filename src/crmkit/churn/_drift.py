@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from crmkit._decisions import churn_column
 from crmkit._durations import instant_name
 from crmkit._frames import Category, column_names, extra_column, make_frame, read_columns
 from crmkit._validation import check_float, check_int, parameter_error
@@ -100,7 +101,7 @@ class DriftReport:
         estimator : fitted estimator or transformer
             Features are those of its `feature_table` or `features`; of a pipeline that takes Snapshots, what its
             last step is told; of a transformer, what it makes; else the columns of X. Scores are the probability
-            of churn, the decision function, or the predictions.
+            of churn, the decision function, or the predictions. Of a search, those of its best estimator.
         X_then, X_now : Snapshots or table of n rows
             As the estimator takes them. Best one date each, such as that of the fit and that of today.
         bins : int, default=None
@@ -333,6 +334,7 @@ def _codes(name: str, then: NDArray[Any], now: NDArray[Any], n: int, bins: int) 
 
 def _told(estimator: Any, X: Any) -> _Sample:
     """What an estimator is told of some rows, and what it says of them."""
+    estimator = getattr(estimator, "best_estimator_", estimator)
     table, names = X, None
     makers = [getattr(estimator, name, None) for name in ("feature_table", "features")]
     method = next((one for one in makers if callable(one)), None)
@@ -363,9 +365,9 @@ def _said(estimator: Any, X: Any) -> tuple[str, NDArray[Any]] | None:
     if hasattr(estimator, "predict_proba"):
         said = np.asarray(estimator.predict_proba(X))
         if said.ndim == 2 and said.shape[1] == 2:
-            classes = list(getattr(estimator, "classes_", (0, 1)))
-            churn = getattr(estimator, "pos_label_", classes[1])
-            return "probability", said[:, classes.index(churn)]
+            # The moves of both columns are the same: where nobody says which means churn, the second does.
+            column = churn_column(getattr(estimator, "classes_", (0, 1)), estimator)
+            return "probability", said[:, 1 if column is None else column]
     elif hasattr(estimator, "decision_function"):
         said = np.asarray(estimator.decision_function(X))
         if said.ndim == 1:

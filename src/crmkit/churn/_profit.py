@@ -8,7 +8,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
-from crmkit._decisions import check_campaign, check_money, check_probabilities, mean_accept_rate, value_of_rows
+from crmkit._decisions import (
+    check_campaign,
+    check_money,
+    check_outcomes,
+    check_probabilities,
+    check_weights,
+    mean_accept_rate,
+    value_of_rows,
+)
 from crmkit._validation import check_float, check_same_length, check_vector
 from crmkit.exceptions import ParameterError
 from crmkit.metrics import profit_curve
@@ -236,14 +244,18 @@ class ChurnProfit(BaseEstimator):
                     "ChurnProfit.cut needs to know what each row is worth. Pass value=profit.values(X), of these rows."
                 )
             value = self.value
-        money = {"value": value, "incentive": self.incentive, "contact": self.contact}
+        owner = "ChurnProfit.cut"
+        y = check_outcomes(y, owner, "y")
+        score = check_vector("score", score, np.float64, owner, n=len(y))
+        value = check_money("value", value, owner, n=len(y), low=None)
+        sample_weight = check_weights(sample_weight, len(y), owner)
+        money: dict[str, Any] = {"value": value, "incentive": self.incentive, "contact": self.contact}
         curve = profit_curve(y, score, accept_rate=self.accept_rate, sample_weight=sample_weight, **money)
         allowed = curve.profit
         if self.budget is not None:
-            certain = np.asarray(y, dtype=np.float64) if probability is None else probability
-            cost = self.expected_cost(certain)
+            cost = self.expected_cost(y if probability is None else probability)
             # The same curve of people who cost something and are never won.
-            nobody = np.zeros(check_same_length("ChurnProfit.cut", y=y, probability=cost))
+            nobody = np.zeros(check_same_length(owner, y=y, probability=cost))
             spent = -profit_curve(nobody, score, value=0, incentive=0, contact=cost, sample_weight=sample_weight).profit
             allowed = np.where(spent <= self.budget * (1 + 1e-12), allowed, -np.inf)
         best = int(np.argmax(allowed))

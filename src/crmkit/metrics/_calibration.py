@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from crmkit._decisions import check_outcomes, check_probabilities, check_weights
+from crmkit._decisions import check_outcomes, check_probabilities, check_weights, equal_groups
 from crmkit._validation import check_int, check_option
 
 __all__ = ["BrierDecomposition", "brier_decomposition", "expected_calibration_error"]
@@ -195,14 +195,8 @@ def _groups(
     true, prob, weight = true[counted], prob[counted], weight[counted] / weight[counted].sum()
     if strategy == "uniform":
         group = np.searchsorted(np.linspace(0, 1, bins + 1)[1:-1], prob)
-    else:
-        level, group = np.unique(prob, return_inverse=True)
-        if len(level) > bins:
-            held = np.bincount(group, weights=weight)
-            # Each probability goes where the middle of its rows stands.
-            middle = np.cumsum(held) - held / 2
-            group = np.minimum((bins * middle + 1e-9).astype(np.intp), bins - 1)[group]
-    return true, prob, weight, np.unique(group, return_inverse=True)[1]
+        return true, prob, weight, np.unique(group, return_inverse=True)[1]
+    return true, prob, weight, equal_groups(prob, weight, bins)
 
 
 def _means(true: Floats, prob: Floats, weight: Floats, group: NDArray[np.intp]) -> tuple[Floats, Floats, Floats]:

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.base import is_classifier
 
-from crmkit._decisions import check_campaign, mean_accept_rate, value_of_rows
+from crmkit._decisions import (
+    check_campaign,
+    churn_class,
+    churn_scores,
+    churners,
+    mean_accept_rate,
+    value_of_rows,
+)
 from crmkit._validation import check_option, parameter_error
-from crmkit.exceptions import ParameterError
 from crmkit.metrics import expected_maximum_profit_churn, maximum_profit_churn
 
 __all__ = ["ProfitScorer"]
@@ -41,19 +45,22 @@ class ProfitScorer:
     accept_rate : (float, float) or float, default=(6, 14)
         Parameters of the beta distribution of the share of contacted churners who accept and stay, or the
         share itself. ``'maximum_profit'`` and ``'profit'`` take the mean.
+    pos_label : object, default=None
+        The label that means churn. None: the model's ``pos_label_``; where it has none, 1 or True.
 
     Raises
     ------
     crmkit.exceptions.ParameterError
         When it is made, if a field is not one of the above. When it is called, if the model is not a
-        classifier of two classes, or values are missing.
+        classifier of two classes, nothing says which of them means churn, y holds other labels, or values are
+        missing.
     crmkit.exceptions.ColumnNotFoundError
         When it is called, if X has no such column.
 
     Notes
     -----
-    The class that churns is the model's ``pos_label_`` if it has one, else the second of its ``classes_``;
-    of a pipeline, that of its last step. Scores are its ``predict_proba``, else its ``decision_function``.
+    The ``pos_label_`` of a pipeline is that of its last step, of a search that of its best estimator. Scores are
+    the model's ``predict_proba``, else its ``decision_function``.
 
     Examples
     --------
@@ -81,6 +88,7 @@ class ProfitScorer:
     incentive: float = 10
     contact: float = 1
     accept_rate: float | tuple[float, float] = (6, 14)
+    pos_label: Any = None
 
     def __post_init__(self) -> None:
         owner = "ProfitScorer"
@@ -94,41 +102,19 @@ class ProfitScorer:
             raise parameter_error("accept_rate", self.accept_rate, "a pair of floats above 0", owner, hint)
 
     def __call__(self, estimator: Any, X: Any, y: Any) -> float:
-        column, churn = _churn_class(estimator)
+        column, churn = churn_class(estimator, "ProfitScorer", self.pos_label)
         value = value_of_rows(self.value, X, "ProfitScorer")
-        outcome = np.asarray(y) == churn
+        outcome = churners(estimator, y, column, "ProfitScorer")
         if self.metric == "profit":
             chosen = np.asarray(estimator.predict(X)) == churn
             rate = mean_accept_rate(self.accept_rate)
             kept = outcome * rate * (value - self.incentive) - ~outcome * self.incentive - self.contact
             return float(np.mean(chosen * kept))
         money = {"value": value, "incentive": self.incentive, "contact": self.contact}
-        score = _scores(estimator, X, column)
+        score = churn_scores(estimator, X, column)
         if self.metric == "expected_maximum_profit" and isinstance(self.accept_rate, tuple | list):
             return expected_maximum_profit_churn(outcome, score, accept_rate=self.accept_rate, **money)
         return maximum_profit_churn(outcome, score, accept_rate=mean_accept_rate(self.accept_rate), **money)
 
     def __str__(self) -> str:
         return self.metric
-
-
-def _churn_class(estimator: Any) -> tuple[int, Any]:
-    """Return which of the two classes is churn, and its label."""
-    classes = getattr(estimator, "classes_", None)
-    if not is_classifier(estimator) or classes is None or len(classes) != 2:
-        n = "no" if classes is None else len(classes)
-        raise ParameterError(
-            f"ProfitScorer scores fitted classifiers of two classes. Got {type(estimator).__name__} with {n} classes "
-            "instead. Where the training rows of a fold hold one class only, take fewer or later folds."
-        )
-    inner = getattr(estimator, "best_estimator_", estimator)
-    inner = inner.steps[-1][1] if hasattr(inner, "steps") else inner
-    churn = getattr(inner, "pos_label_", None)
-    column = 1 if churn is None else int(np.flatnonzero(np.asarray(classes) == churn)[0])
-    return column, classes[column]
-
-
-def _scores(estimator: Any, X: Any, column: int) -> NDArray[np.float64]:
-    if hasattr(estimator, "predict_proba"):
-        return np.asarray(estimator.predict_proba(X))[:, column]
-    return np.asarray(estimator.decision_function(X)) * (1 if column else -1)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from crmkit._decisions import churn_class, innermost
 from crmkit._validation import check_float, check_generator, check_int, check_option
 from crmkit.churn import ChurnProfit
 from crmkit.exceptions import ParameterError
@@ -17,7 +18,6 @@ from crmkit.plotting._churn_rows import (
     PALE,
     Scored,
     check_scored,
-    churn_column,
     models_on,
     new_axes,
     scored_rows,
@@ -106,6 +106,7 @@ class ProfitCurveDisplay:
         y: Any,
         *,
         profit: ChurnProfit | None = None,
+        pos_label: Any = None,
         name: str | None = None,
         coverage: float = 0.95,
         n_resamples: int = 200,
@@ -124,6 +125,8 @@ class ProfitCurveDisplay:
             The labels that came.
         profit : ChurnProfit, default=None
             The money; that of the estimator if None, and ``ChurnProfit()`` if it has none.
+        pos_label : object, default=None
+            The label that means churn. None: that of the estimator; where it has none, 1 or True.
         name : str, default=None
             In the legend; the class of the estimator if None.
         coverage, n_resamples, random_state : default=0.95, 200, 0
@@ -139,16 +142,17 @@ class ProfitCurveDisplay:
         Raises
         ------
         crmkit.exceptions.ParameterError
-            If the estimator is no classifier of two classes, or y does not fit it.
+            If the estimator is no classifier of two classes, nothing says which of them means churn, or y does not
+            fit it.
         """
         owner = "ProfitCurveDisplay.from_estimator"
-        rows = scored_rows(estimator, X, y, owner)
+        rows = scored_rows(estimator, X, y, owner, pos_label=pos_label)
         if profit is None:
-            profit = getattr(estimator, "profit", None) or ChurnProfit()
+            profit = getattr(innermost(estimator), "profit", None) or ChurnProfit()
         value = profit.values(X)
         if np.ndim(value) and hasattr(estimator, "predict_proba"):
             rows = rows._replace(score=profit.expected_profit(rows.score, value))
-        contacted = np.asarray(estimator.predict(X)) == estimator.classes_[churn_column(estimator, owner)]
+        contacted = np.asarray(estimator.predict(X)) == churn_class(estimator, owner, pos_label)[1]
         earned = profit.expected_profit(rows.churned, value)
         chosen = float(contacted.mean()), float((earned * contacted).mean())
         options: dict[str, Any] = {"coverage": coverage, "n_resamples": n_resamples, "random_state": random_state}
@@ -331,6 +335,7 @@ class GainDisplay:
         y: Any,
         *,
         kind: Literal["gain", "lift"] = "gain",
+        pos_label: Any = None,
         name: str | None = None,
         coverage: float = 0.95,
         n_resamples: int = 200,
@@ -347,6 +352,8 @@ class GainDisplay:
             The labels that came.
         kind : {"gain", "lift"}, default="gain"
             What is drawn.
+        pos_label : object, default=None
+            The label that means churn. None: that of the estimator; where it has none, 1 or True.
         name : str, default=None
             In the legend; the class of the estimator if None.
         coverage, n_resamples, random_state : default=0.95, 200, 0
@@ -362,11 +369,12 @@ class GainDisplay:
         Raises
         ------
         crmkit.exceptions.ParameterError
-            If the estimator is no classifier of two classes, or y does not fit it or holds no churner.
+            If the estimator is no classifier of two classes, nothing says which of them means churn, or y does not
+            fit it or holds no churner.
         """
         owner = "GainDisplay.from_estimator"
         options: dict[str, Any] = {"coverage": coverage, "n_resamples": n_resamples, "random_state": random_state}
-        rows = scored_rows(estimator, X, y, owner)
+        rows = scored_rows(estimator, X, y, owner, pos_label=pos_label)
         return cls._draw(rows, name or type(estimator).__name__, options, owner, kind, ax)
 
     @classmethod

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from crmkit._decisions import churn_class, churn_scores, equal_groups
 from crmkit._validation import check_int, check_vector, parameter_error
 from crmkit.churn import DriftReport
 from crmkit.events import Snapshots
@@ -19,7 +20,6 @@ from crmkit.plotting._churn_rows import (
     PALE,
     Scored,
     check_scored,
-    churn_column,
     models_on,
     new_axes,
     scored_rows,
@@ -110,6 +110,7 @@ class ReliabilityDisplay:
         *,
         bins: int = 10,
         coverage: float = 0.95,
+        pos_label: Any = None,
         name: str | None = None,
         ax: Axes | None = None,
     ) -> Self:
@@ -126,6 +127,8 @@ class ReliabilityDisplay:
             How many groups.
         coverage : float, default=0.95
             Of the intervals.
+        pos_label : object, default=None
+            The label that means churn. None: that of the estimator; where it has none, 1 or True.
         name : str, default=None
             In the legend; the class of the estimator if None.
         ax : matplotlib Axes, default=None
@@ -139,9 +142,11 @@ class ReliabilityDisplay:
         Raises
         ------
         crmkit.exceptions.ParameterError
-            If the estimator says no probabilities of two classes, or y does not fit it.
+            If the estimator says no probabilities of two classes, nothing says which of them means churn, or y does
+            not fit it.
         """
-        rows = scored_rows(estimator, X, y, "ReliabilityDisplay.from_estimator", needs_probability=True)
+        owner = "ReliabilityDisplay.from_estimator"
+        rows = scored_rows(estimator, X, y, owner, pos_label=pos_label, needs_probability=True)
         return cls._draw(rows, bins, coverage, name or type(estimator).__name__, ax)
 
     @classmethod
@@ -183,13 +188,7 @@ class ReliabilityDisplay:
         n_bins = check_int("bins", bins, "ReliabilityDisplay", low=1)
         came, said = rows.churned, rows.score
         error = expected_calibration_error(came, said, bins=n_bins)
-        # Equal probabilities stay together, each where the middle of its rows stands.
-        level, group, count = np.unique(said, return_inverse=True, return_counts=True)
-        if len(level) > n_bins:
-            middle = (np.cumsum(count) - count / 2) / len(said)
-            group = np.unique(
-                np.minimum(middle * n_bins + 1e-9, n_bins - 1).astype(np.intp)[group], return_inverse=True
-            )[1]
+        group = equal_groups(said, np.ones(len(said)), n_bins)
         size = np.bincount(group)
         shares = [
             proportion(int(k), int(n), coverage=coverage)
@@ -299,7 +298,7 @@ class ScoreDriftDisplay:
         self.label = label
 
     @classmethod
-    def from_estimator(cls, estimator: Any, X: Snapshots, *, ax: Axes | None = None) -> Self:
+    def from_estimator(cls, estimator: Any, X: Snapshots, *, pos_label: Any = None, ax: Axes | None = None) -> Self:
         """Score rows of several dates, and draw.
 
         Parameters
@@ -308,6 +307,8 @@ class ScoreDriftDisplay:
             Scores are the probability of churn, the decision function, or the predictions.
         X : Snapshots of n rows
             Of at least two dates.
+        pos_label : object, default=None
+            The label that means churn. None: that of the estimator; where it has none, 1 or True.
         ax : matplotlib Axes, default=None
             Where to draw; a new figure if None.
 
@@ -319,15 +320,16 @@ class ScoreDriftDisplay:
         Raises
         ------
         crmkit.exceptions.ParameterError
-            If X are not Snapshots of several dates, or the estimator has no scores that are numbers.
+            If X are not Snapshots of several dates, nothing says which of two classes means churn, or the estimator
+            has no scores that are numbers.
         """
         if not isinstance(X, Snapshots):
             hint = "Scores that are stored are drawn by from_predictions."
             raise parameter_error("X", X, "Snapshots of several dates", "ScoreDriftDisplay", hint)
         label = "score"
         if hasattr(estimator, "predict_proba"):
-            column, label = churn_column(estimator, "ScoreDriftDisplay"), "probability of churn"
-            said = np.asarray(estimator.predict_proba(X))[:, column]
+            label = "probability of churn"
+            said = churn_scores(estimator, X, churn_class(estimator, "ScoreDriftDisplay", pos_label)[0])
         else:
             said = (estimator.decision_function if hasattr(estimator, "decision_function") else estimator.predict)(X)
         return cls.from_predictions(X.as_of, said, label=label, ax=ax)
