@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,6 +12,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 from crmkit.churn._calibration import Calibrator
+from crmkit.exceptions import CrmkitWarning
 
 
 def drawn(n, seed, weights, intercept):
@@ -27,19 +30,24 @@ def naive(said, came, weight):
         eta = said @ beta[:k] + beta[k]
         return weight @ (np.logaddexp(0, eta) - came * eta) + ((beta[:k] - 1 / k) ** 2).sum() / 2
 
-    return minimize(loss, np.append(np.full(k, 1 / k), 0.0), bounds=[(0, None)] * k + [(None, None)], tol=1e-12).x
+    # The last member keeps a thousandth.
+    least = 1e-3 if k == 1 else 0.0
+    return minimize(loss, np.append(np.full(k, 1 / k), 0.0), bounds=[(least, None)] * k + [(None, None)], tol=1e-12).x
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.integers(0, 10_000), st.sampled_from([[1.0], [0.6, 0.4], [2.0, 0.0], [1.0, -1.5]]), st.floats(-3, 3))
+@given(st.integers(0, 10_000), st.sampled_from([[1.0], [-1.0], [0.6, 0.4], [2.0, 0.0], [1.0, -1.5]]), st.floats(-3, 3))
 def test_sigmoid_is_the_penalised_likelihood(seed, weights, intercept):
     said, came = drawn(200, seed, weights, intercept)
     weight = np.random.default_rng(seed).uniform(0.5, 2, 200)
-    found = Calibrator.learn(said, came, weight, "sigmoid")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CrmkitWarning)
+        found = Calibrator.learn(said, came, weight, "sigmoid")
     expected = naive(said, came, weight)
     np.testing.assert_allclose(found.weights, expected[:-1], atol=2e-3)
     np.testing.assert_allclose(found.intercept, expected[-1], atol=2e-3)
     assert (found.weights >= 0).all()
+    assert found.weights.max() >= 1e-3
 
 
 def test_it_finds_what_is_there():
@@ -47,6 +55,15 @@ def test_it_finds_what_is_there():
     found = Calibrator.learn(said, came, np.ones(len(came)), "sigmoid")
     np.testing.assert_allclose([*found.weights, found.intercept], [0.8, 0.3, -1.0], atol=0.02)
     np.testing.assert_allclose(found.probability(said), expit(found.log_odds(said)))
+
+
+def test_a_reversed_score_is_not_turned_round():
+    said, came = drawn(2_000, 1, [-1.0], 0.5)
+    with pytest.warns(CrmkitWarning, match="no signal"):
+        found = Calibrator.learn(said, came, np.ones(2_000), "sigmoid")
+    p = found.probability(said)
+    np.testing.assert_array_equal(np.argsort(p, kind="stable"), np.argsort(said[:, 0], kind="stable"))
+    np.testing.assert_allclose(p, came.mean(), atol=2e-3)
 
 
 def test_two_rows_do_not_carry_it_away():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -10,10 +11,15 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 from sklearn.isotonic import IsotonicRegression
 
+from crmkit.exceptions import CrmkitWarning
+
 Floats = NDArray[np.float64]
 
 #: How strongly members are held to equal weights: as much as one row counts. Tens of rows overrule it.
 _PULL = 1.0
+
+#: A member has at least so much weight, or none.
+_LEAST_WEIGHT = 1e-3
 
 
 class Calibration(NamedTuple):
@@ -105,15 +111,26 @@ def _logistic(said: Floats, came: Floats, weight: Floats) -> tuple[Floats, float
     """Logistic regression on a few columns, held to the mean of them by a penalty (Newton's method).
 
     Platt (1999), "Probabilistic outputs for support vector machines", for several scores at once. A member
-    that does worse than chance gets no weight rather than a negative one.
+    that does worse than chance gets no weight rather than a negative one, and the last one next to none: what
+    a model says is never turned round.
     """
     used = np.arange(said.shape[1])
+    weights = np.zeros(said.shape[1])
     while True:
         beta = _newton(said[:, used], came, weight, 1.0 / said.shape[1])
-        if len(used) == 1 or (beta[:-1] >= 0).all():
+        if (beta[:-1] >= _LEAST_WEIGHT).all():
             break
+        if len(used) == 1:
+            warnings.warn(
+                "The rows held out for calibration show no signal: the model orders them no better than chance, and "
+                "all probabilities are near the share of churners. See whether features and labels fit each other.",
+                CrmkitWarning,
+                stacklevel=6,
+            )
+            weights[used] = _LEAST_WEIGHT
+            share = float(np.average(came, weights=weight))
+            return weights, Calibrator(weights, 0.0).at_level(said, share, weight).intercept
         used = np.delete(used, beta[:-1].argmin())
-    weights = np.zeros(said.shape[1])
     weights[used] = beta[:-1]
     return weights, float(beta[-1])
 

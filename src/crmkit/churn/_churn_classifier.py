@@ -408,8 +408,9 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
             # Without held-out rows the training rows have to do.
             held, said = np.arange(len(training)), self._said(learnt, training.X, training.columns)
         self._decision = decision
-        # What pays is a question of probabilities that are right for the rows that answer it.
-        judge = self.calibrator_ if own is None or decision == "share" else own
+        # From which probability on contacting pays is a question to rows whose probabilities are right: their level
+        # is their own. A share, or F1, is one of scores as they will be.
+        judge = own if own is not None and decision == "profit" else self.calibrator_
         self.threshold_, self.target_fraction_ = choose_cut(
             decision,
             self.decision_value,

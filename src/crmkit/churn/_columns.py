@@ -161,15 +161,19 @@ def _transformed(transformer: Any, X: Snapshots) -> Columns:
 
 
 def _auto(X: Snapshots) -> list[Any]:
-    """What is read of a log by default."""
-    # Whether the log has a column of items or kinds is known at any time; of later ones the rows cannot know.
+    """What is read of a log by default: little, since each further column of some thousand customers costs AUC.
+
+    On CDNOW days and money of three windows reached .722, with counts, means, trends and another window .714.
+    """
     store = X.log._store
-    if store.kind is not None and len(WindowAggregator(by_kind=True).fit(X).kinds_) > 1:
-        statistics = ["count", "days_since_last", "sum"]
-        windows = WindowAggregator(("30D", "90D", "365D"), statistics, by_kind=True)
-    else:
-        statistics = ["count", "days", "trend", "sum", "mean", *["distinct"] * (store.item is not None)]
-        windows = WindowAggregator(("30D", "90D", "180D", "365D"), statistics)
+    # Whether the log has such columns is known at any time; which items or kinds they hold, later rows know.
+    by_kind = store.kind is not None and len(WindowAggregator(by_kind=True).fit(X).kinds_) > 1
+    statistics = ["count", "days_since_last"] if by_kind else ["days"]
+    numbers = [name for name, column in store.extras.items() if not isinstance(column, Category)]
+    numbers += ["money"] * X.log.has_money
+    labels = ["items"] * (store.item is not None)
+    statistics += ["sum"] * bool(numbers) + ["distinct"] * bool(labels)
+    windows = WindowAggregator(("30D", "90D", "365D"), statistics, columns=[*numbers, *labels], by_kind=by_kind)
     sources: list[Any] = [windows, InterPurchaseFeatures()]
     if X.log.has_money:
         sources.append(RFMTransformer())
