@@ -228,11 +228,11 @@ def splits(log):
     """What random folds promise, and what comes."""
     X = log.snapshots(DATES, horizon=HORIZON, active_within="180D")
     y = X.churned()
-    forest = RandomForestClassifier(100, random_state=0)
+    forest, options = RandomForestClassifier(30, random_state=0), {"calibration": None, "random_state": 0}
     contestants = {
-        "forest, grown out": ChurnClassifier(forest, random_state=0),
-        "forest, leaves of 10": ChurnClassifier(clone(forest).set_params(min_samples_leaf=10)),
-        "ChurnClassifier": ChurnClassifier(random_state=0),
+        "forest, grown out": ChurnClassifier(forest, **options),
+        "forest, leaves of 10": ChurnClassifier(clone(forest).set_params(min_samples_leaf=10), **options),
+        "ChurnClassifier": ChurnClassifier(**options),
     }
     folds = TemporalSplit(n_splits=4).folds(X)
     print("\nAUC by five random folds of rows, and in time order (four folds)")

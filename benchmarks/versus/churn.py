@@ -327,7 +327,7 @@ def trained(log: Any) -> Any:
     from crmkit import ChurnClassifier
     from crmkit.churn import ChurnProfit
 
-    X = log.snapshots(pd.date_range("2023-01-01", "2023-09-01", freq="MS"), horizon="90D", active_within="365D")
+    X = log.snapshots(pd.date_range("2023-01-01", "2023-09-01", freq="MS"), horizon="90D")
     few = np.random.default_rng(0).choice(len(X), min(50_000, len(X)), replace=False)
     X = X[np.sort(few)]
     return ChurnClassifier(profit=ChurnProfit(), random_state=0).fit(X, X.churned())
