@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 
-from crmkit.features import WindowAggregator
+from crmkit.churn import ChurnClassifier, ChurnProfit
+from crmkit.features import RFMTransformer, WindowAggregator
 from crmkit.forecast import CrostonForecaster, DemandForecaster, EMAForecaster, LagFeatures
 from crmkit.recommend import ItemCosineRecommender, PopularityRecommender
 from crmkit.smoothing import CUSUMChart, EWMAChart, MovingAverageSmoother, PChart
@@ -88,6 +90,9 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "ShiftedBetaGeometric": {"start": "order", "end": "cancel"},
 }
 
+#: Settings by which estimators decide in another way, each with all of scikit-learn's checks beside the default's.
+SETTINGS: list[Any] = [ChurnClassifier(LogisticRegression(), profit=ChurnProfit())]
+
 
 def instances() -> dict[str, Any]:
     return {name: estimator(**ARGUMENTS.get(name, {})) for name, estimator in all_estimators()}
@@ -113,7 +118,7 @@ def all_own_checks() -> Iterator[Any]:
 
 if instances():
 
-    @parametrize_with_checks(list(instances().values()), expected_failed_checks=expected_failures)
+    @parametrize_with_checks([*instances().values(), *SETTINGS], expected_failed_checks=expected_failures)
     def test_scikit_learn(estimator, check):
         check(estimator)
 
@@ -127,6 +132,7 @@ _WINDOWS = [(statistic, 3) for statistic in ("mean", "sum", "std", "min", "max",
 
 #: Settings that take other ways through the code than the defaults.
 VARIANTS: list[Any] = [
+    ChurnClassifier(features=RFMTransformer(), profit=ChurnProfit(budget=2)),
     CrostonForecaster(variant="tsb"),
     CUSUMChart(sigma="moving_range", reset="alarm"),
     DemandForecaster(lags=[1, 2], rolling=[("mean", 3)], ema=[0.3], steps=2, strategy="direct"),
@@ -163,6 +169,8 @@ def test_the_net_is_spread(name):
     theirs, ours = FEWEST[name]
     assert len(list(estimator_checks_generator(estimator))) - len(expected_failures(estimator)) >= theirs
     assert len(list(own_checks(name, estimator))) >= ours >= 10
+    for setting in (one for one in SETTINGS if type(one) is type(estimator)):
+        assert len(list(estimator_checks_generator(setting))) - len(expected_failures(setting)) >= theirs
 
 
 def test_nothing_is_expected_of_what_is_not_there():
