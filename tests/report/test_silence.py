@@ -189,11 +189,6 @@ def test_names_of_customers_are_refused_in_a_sentence(log):
     assert "The column 'name' of X is text" in str(found.values["why"])
 
 
-def test_accepted_is_a_share_or_a_mean():
-    assert _silence.accepted(ChurnProfit(accept_rate=0.25)) == 0.25
-    assert _silence.accepted(ChurnProfit(accept_rate=(6, 14))) == pytest.approx(0.3)
-
-
 def test_many_customers_are_drawn(monkeypatch, log, made):
     monkeypatch.setattr(_silence, "_MOST_ROWS", 600)
     found = silence_of(log, has_money=True)

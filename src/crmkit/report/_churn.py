@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from crmkit._decisions import mean_accept_rate
 from crmkit.churn import ChurnProfit
 from crmkit.metrics import Estimate, expected_calibration_error, profit_curve, proportion
 from crmkit.report._context import Context
 from crmkit.report._figures import day, money, number, percent, points, verdict
 from crmkit.report._page import Section, figure, note, paragraph, table, tiles
 from crmkit.report._pictures import BLUE, GREY, ORANGE
-from crmkit.report._silence import Silence, Tested, accepted
+from crmkit.report._silence import Silence, Tested
 from crmkit.report._study import DAY, Impossible, auc
 
 _GROUPS = 10
@@ -86,7 +87,8 @@ def _assumptions(context: Context, silence: Silence, profit: ChurnProfit) -> lis
     pays = text("churn.pays", cut=percent(float(-least / (gain - least)))) if gain > 0 else text("churn.pays_nobody")
     values = {name: money(getattr(profit, name)) for name in ("value", "incentive", "contact")}
     source = text(f"churn.value_{'data' if silence.assumed else 'given'}", days=silence.days)
-    return [note(text("churn.assumed", **values, source=source, accept=percent(accepted(profit)), pays=pays))]
+    accept = percent(mean_accept_rate(profit.accept_rate))
+    return [note(text("churn.assumed", **values, source=source, accept=accept, pays=pays))]
 
 
 def _picture(context: Context, silence: Silence) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from crmkit._decisions import mean_accept_rate
 from crmkit._frames import instants
 from crmkit._validation import check_bool, check_option
 from crmkit.churn import ChurnProfit
@@ -13,7 +14,6 @@ from crmkit.exceptions import EventDataError, ParameterError
 from crmkit.report._context import Origin
 from crmkit.report._headings import command
 from crmkit.report._read_file import FileReading, read_events
-from crmkit.report._silence import accepted
 from crmkit.report._strings import LANGUAGES, Language, sentence
 from crmkit.report._write import Report, check_profit, said_on_stderr, silent, write
 
@@ -144,7 +144,8 @@ def _check(given: dict[str, str | None], purchases: str | None) -> None:
 
 def _campaign(profit: ChurnProfit) -> str:
     """What `--campaign` takes."""
-    return ",".join(f"{one:.12g}" for one in (profit.value, profit.incentive, profit.contact, accepted(profit)))
+    rate = mean_accept_rate(profit.accept_rate)
+    return ",".join(f"{one:.12g}" for one in (profit.value, profit.incentive, profit.contact, rate))
 
 
 def _notes(reading: FileReading, language: Language) -> list[str]:

@@ -156,12 +156,6 @@ def silence_of(log: EventLog, *, has_money: bool, profit: ChurnProfit | None = N
     return Silence(days, active, n_rows, first, drawn, today, said, profit, assumed, tested)
 
 
-def accepted(profit: ChurnProfit) -> float:
-    """Share of those offered something who would have left and stay."""
-    rate = profit.accept_rate
-    return float(rate[0] / sum(rate) if isinstance(rate, tuple | list) else rate)
-
-
 def _assumed(X: Snapshots, y: NDArray[np.int64]) -> ChurnProfit | None:
     """What a customer who does buy brings within the horizon, and costs in proportion to it."""
     came = X.future_value()[y == 0]
