@@ -378,12 +378,12 @@ def one(size: Size) -> None:
     for name, call in calls.items():
         seconds = []
         for _ in range(200):
-            begin = time.perf_counter()
+            begin = time.perf_counter(), time.process_time()
             call()
-            seconds.append(time.perf_counter() - begin)
-        write(
-            f"  {name:<34}{shown(statistics.median(seconds)):>9}   nine of ten below {shown(np.quantile(seconds, 0.9))}"
-        )
+            seconds.append((time.perf_counter() - begin[0], time.process_time() - begin[1]))
+        clock, busy = (statistics.median(part) for part in zip(*seconds, strict=True))
+        slow = shown(float(np.quantile([each for each, _ in seconds], 0.9)))
+        write(f"  {name:<34}{shown(clock):>9}   processors {shown(busy):>9}   nine of ten below {slow}")
 
 
 CASES = {
