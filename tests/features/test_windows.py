@@ -302,6 +302,9 @@ def test_gaps_sessions_and_trend():
     )
     # The half hour before 10:50 begins a session; days end at ten o'clock.
     assert list(found.values()) == [4, 5, 1.25, 3, -0.6, 13, 1]
+    # Of a shifted window, too, the middle is halfway between its ends: here noon of the first of January.
+    shifted = row_of(log_of(["2024-01-01", "2024-01-03"]).snapshot("2024-01-09"), [("10D", "5D")], ["count", "trend"])
+    assert list(shifted.values()) == [2, 0]
     regular = log_of(pd.date_range("2024-01-01", periods=9, freq="5D"))
     assert row_of(regular.snapshot(), ["all"], ["mean_gap", "std_gap", "regularity"]) == {
         "mean_gap_events_all": 5.0, "std_gap_events_all": 0.0, "regularity_events_all": 1.0,
