@@ -72,14 +72,21 @@ def test_without_held_out_rows_probabilities_are_taken_at_their_word(drawn, budg
     assert found.target_fraction == pytest.approx(weight[score >= found.threshold].sum() / weight.sum())
 
 
-def test_held_out_rows_decide_by_what_they_earned():
-    p, churned = np.array([0.9, 0.8, 0.3, 0.2]), np.array([0.0, 1.0, 1.0, 0.0])
-    found = cut("profit", p, churned, np.ones(4), profit=ChurnProfit())
-    # 56 for each churner, 11 for each of the others.
-    assert found == (0.3, 0.75)
+def test_held_out_rows_overrule_probabilities_if_they_are_clear():
+    # Probabilities say that everybody stays, at the break-even of 11 / 67 and below; half of them leave.
+    p, churned = np.linspace(0.01, 0.16, 400), np.tile([0.0, 1.0], 200)
+    profit = ChurnProfit()
+    even = cut("profit", p, churned, np.ones(400), profit=profit, held_out=False)
+    assert even == (np.inf, 0.0)
+    found = cut("profit", p, churned, np.ones(400), profit=profit)
+    assert found.threshold == profit.cut(churned, p).threshold
+    assert found.target_fraction > 0.99
+    # Four rows say nothing: the best of four cuts is luck.
+    p, churned = np.array([0.9, 0.8, 0.1, 0.05]), np.array([0.0, 1.0, 1.0, 0.0])
+    assert profit.cut(churned, p).target_fraction == 0.75
+    assert cut("profit", p, churned, np.ones(4), profit=profit) == (0.8, 0.5)
     # With values of their own customers are compared by what contacting them is expected to earn.
     worth = np.array([0.0, 200.0, 2000.0, 0.0])
-    profit = ChurnProfit()
     found = cut("profit", p, churned, np.ones(4), profit=profit, worth=worth)
     assert found.target_fraction == 0.5
-    assert found.threshold == profit.expected_profit([0.8], 200.0)[0]
+    assert found.threshold == min(profit.expected_profit([0.8, 0.1], worth[1:3]))

@@ -263,3 +263,8 @@ def test_refused(cdnow):
         InterPurchaseFeatures().fit(cdnow)
     with pytest.raises(ParameterError, match=r"Got a DataFrame of shape \(6919, 4\)"):
         InterPurchaseFeatures().fit(load_cdnow())
+
+
+def test_kinds_that_the_log_does_not_know_are_refused():
+    with pytest.raises(ParameterError, match="kinds='vist', but the log has no such events"):
+        InterPurchaseFeatures(kinds="vist").fit(sample_snapshots())

@@ -28,6 +28,7 @@ from crmkit.features import (
     _windows_kernels,
 )
 from crmkit.testing import event_frames, snapshots
+from crmkit.testing._sample import sample_snapshots
 
 EVERYTHING = (
     "count", "share", "days", "orders", "distinct", "days_since_first", "days_since_last", "mean_gap", "std_gap",
@@ -232,6 +233,8 @@ def test_rows_of_a_frame_in_any_order(log, data):
     X = log.snapshots_at(keys, customer="who", as_of="when")
     windows = data.draw(st.lists(st.sampled_from(WINDOWS), min_size=1, max_size=3, unique=True))
     only = data.draw(st.sampled_from([None, ["visit"], ["order", "cancel", "no such"]])) if len(log.kinds) else None
+    # None of them: that is a misspelt name.
+    only = only if only is None or set(only) & set(log.kinds.tolist()) else None
     statistics = possible(log, by_kind=False)
     found = WindowAggregator(windows, statistics, kinds=only, session_gap="1h").fit_transform(X)
     numbers, labels = sources_of(log)
@@ -532,3 +535,24 @@ def test_errors_of_logs_and_names():
     twice = log_of(["2024-01-01"], events=[1.0]).snapshot()
     with pytest.raises(ParameterError, match="'trend_events_all' twice"):
         WindowAggregator(["all"], ["count", "trend"]).fit(twice)
+
+
+def test_what_the_log_cannot_give_is_said():
+    X = sample_snapshots()
+    with pytest.raises(ParameterError, match="kinds='vist', but the log has no such events"):
+        WindowAggregator(["90D"], ["count"], kinds="vist").fit(X)
+    with pytest.raises(ParameterError, match="give no column"):
+        WindowAggregator(["90D"], ["sum"], columns=["items"]).fit(X)
+    with pytest.raises(ParameterError, match="windows"):
+        WindowAggregator((window for window in ("30D", "90D")), ["count"]).fit(X)
+    events = {"who": [1, 2], "when": ["2024-01-02", "2024-01-03"], "what": ["visit", "order"], "no": [1, 2]}
+    bare = EventLog.from_frame(events, customer="who", time="when").snapshot()
+    full = EventLog.from_frame(
+        events, customer="who", time="when", kind="what", purchases="order", order="no"
+    ).snapshot()
+    for asked in ({"by_kind": True}, {"kinds": "visit"}):
+        fitted = WindowAggregator(["90D"], ["count"], **asked).fit(full)
+        with pytest.raises(ParameterError, match="fitted by kinds, and this log has none"):
+            fitted.transform(bare)
+    with pytest.raises(ParameterError, match="no orders"):
+        WindowAggregator(["90D"], ["orders"]).fit(full).transform(bare)

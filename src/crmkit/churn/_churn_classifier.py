@@ -40,7 +40,7 @@ _FEWEST_HELD_OUT = 10
 _N_FOLDS = 5
 
 #: How many of the latest rows are held out at least, where a horizon has so many, and how many of the rarer sort.
-_LATEST_ROWS, _LATEST_RARER = 200, 50
+_LATEST_ROWS, _LATEST_RARER = 500, 100
 
 #: One of these a classifier needs.
 _SCORES = ("decision_function", "predict_proba")
@@ -104,9 +104,9 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
     profit : ChurnProfit, default=None
         The money behind a campaign. With it, `predict` says whom contacting pays for.
     decision : {"profit", "share", "threshold", "f1", None}, default=None
-        How the threshold of `predict` is chosen: the one that earned most on held-out rows, the one that a share
-        of them reaches, a probability, or the best F1 score. None is ``"profit"`` with `profit`, else a probability
-        above one half.
+        How the threshold of `predict` is chosen: where contacting begins to pay, or the one that earned clearly
+        more on held-out rows; the one that a share of them reaches; a probability; or the best F1 score. None is
+        ``"profit"`` with `profit`, else a probability above one half.
     decision_value : float, default=None
         The share, or the probability.
     random_state : int, RandomState or None, default=None
@@ -148,14 +148,15 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
 
     Notes
     -----
-    *Held-out rows.* For Snapshots they are the rows of the latest as_of (of as many as hold 200 rows and 50 of
+    *Held-out rows.* For Snapshots they are the rows of the latest as_of (of as many as hold 500 rows and 100 of
     either sort, within a horizon), scored by a model of those whose label was complete by then. Without such
     rows, customers are put into five parts, each scored by a model of the others; so are the rows of a table,
     stratified. The log-odds said there and what came give the sigmoid [1]_, the steps of the isotonic
     regression, the weights of the two members of the default model, and the threshold: every score that occurs
-    is tried. Then the model is fitted on all rows. The latest rows know the level of their own season alone, so
-    the sigmoid is moved until the mean probability of all training rows is their share of churners. With fewer
-    than ten held-out churners, or others, nothing is calibrated and `calibration_` says so.
+    is tried, and one that earned two standard errors more than the break-even takes its place. Then the model is
+    fitted on all rows. The latest rows know the level of their own season alone, so the sigmoid is moved until
+    the mean probability of all training rows is their share of churners. With fewer than ten held-out churners,
+    or others, nothing is calibrated and `calibration_` says so.
 
     *Columns.* Numbers are scaled, a missing one counts as the mean and is flagged; categories become one column
     a level, for at most the 100 most frequent; one never seen before has none of them. Text with a value for
@@ -411,16 +412,12 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
         # From which probability on contacting pays is a question to rows whose probabilities are right: their level
         # is their own. A share, or F1, is one of scores as they will be.
         judge = own if own is not None and decision == "profit" else self.calibrator_
-        self.threshold_, self.target_fraction_ = choose_cut(
-            decision,
-            self.decision_value,
-            self.profit,
-            judge.probability(said),
-            training.churned[held],
-            training.value if isinstance(training.value, float) else training.value[held],
-            weight[held],
-            held_out=enough,
-        )
+        value = training.value if isinstance(training.value, float) else training.value[held]
+        churned, weight = training.churned[held], weight[held]
+        options = (self.decision_value, self.profit, judge.probability(said), churned, value, weight)
+        self.threshold_ = choose_cut(decision, *options, held_out=enough).threshold
+        reached = self._exceeds(score_of(self.profit, decision, self.calibrator_.probability(said), value))
+        self.target_fraction_ = float(weight[reached].sum() / weight.sum())
 
     def _hold_out(self, training: _Training) -> tuple[Rows, Floats | None, str]:
         """Score rows by models that have not seen them."""
@@ -531,10 +528,11 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
         return np.asarray(self.classes_[np.where(contact, churn, 1 - churn)])
 
     def _reached(self, X: Any, probability: Floats) -> NDArray[np.bool_]:
-        if self._decision is None:
-            return np.asarray(probability > self.threshold_)
         value = self.profit.values(X, new_rows=True) if self._decision == "profit" and self.profit is not None else 0.0
-        return np.asarray(score_of(self.profit, self._decision, probability, value) >= self.threshold_)
+        return self._exceeds(score_of(self.profit, self._decision, probability, value))
+
+    def _exceeds(self, score: Floats) -> NDArray[np.bool_]:
+        return np.asarray(score > self.threshold_ if self._decision is None else score >= self.threshold_)
 
     def rank(self, X: Any) -> Any:
         """The customers, those first whom contacting promises most.
@@ -554,8 +552,8 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
         -----
         ``contact`` is what `predict` says of each row, but for what concerns the list as a whole: with a budget it
         ends where the expected cost of this list reaches it, and with ``decision="share"`` it is the best share of
-        this list. The threshold is the one that earned most on held-out rows, so near it a contact may have an
-        expected profit a little below zero, or a row without one a profit above.
+        this list. Where held-out rows have moved the threshold away from the break-even, a contact may have an
+        expected profit below zero, or a row without one a profit above.
         """
         probability = self._churn_probability(X)
         contact = self._reached(X, probability)

@@ -39,14 +39,13 @@ def choose_cut(
 ) -> Cut:
     """Choose the threshold on rows whose outcome is known.
 
-    Without rows that the model has not seen (`held_out` is False), probabilities are taken at their word where
-    money decides: what a model earned on its own training rows is no evidence.
+    Where money decides, probabilities are taken at their word, unless rows that the model has not seen (`held_out`)
+    say clearly that another threshold earns more.
     """
     score = score_of(profit, decision, probability, value)
     if decision == "profit" and profit is not None:
-        if held_out:
-            return Cut(*profit.cut(churned, score, probability, value, sample_weight=weight)[:2])
-        return _expected_cut(profit, score, probability, value, weight)
+        even = _expected_cut(profit, score, probability, value, weight)
+        return _better_cut(even, profit, score, probability, value, weight, churned) if held_out else even
     if decision in ("share", "f1"):
         order, last = _descending(score)
         called = np.cumsum(weight[order])[last]
@@ -60,6 +59,26 @@ def choose_cut(
     threshold = 0.5 if decision_value is None else float(decision_value)
     reached = probability >= threshold if decision == "threshold" else probability > threshold
     return Cut(threshold, float(weight[reached].sum() / weight.sum()))
+
+
+def _better_cut(
+    even: Cut,
+    profit: ChurnProfit,
+    score: Floats,
+    probability: Floats,
+    value: float | Floats,
+    weight: Floats,
+    churned: Floats,
+) -> Cut:
+    """The cut that earned most, if it earned clearly more than the one that probabilities ask for.
+
+    The best of all scores of a few hundred rows is mostly luck: it must be two standard errors ahead.
+    """
+    best = profit.cut(churned, score, probability, value, sample_weight=weight)
+    earned = profit.expected_profit(churned, value)
+    more = (score >= best.threshold).astype(np.float64) - (score >= even.threshold)
+    lead, error = weight @ (more * earned), np.sqrt(weight @ (more * earned) ** 2)
+    return Cut(best.threshold, best.target_fraction) if lead > 2 * error else even
 
 
 def _expected_cut(

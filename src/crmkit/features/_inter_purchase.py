@@ -137,9 +137,18 @@ class InterPurchaseFeatures(SnapshotTransformer):
         Returns
         -------
         InterPurchaseFeatures
+
+        Raises
+        ------
+        ParameterError
+            If the log has no event of any of `kinds`.
         """
         self._validate_params()
         log = self._rows(X).log
+        wanted = np.atleast_1d(np.array(self.kinds)).astype(str)
+        if self.kinds is not None and len(log.kinds) and not np.isin(wanted, log.kinds.astype(str)).any():
+            there = ", ".join(map(repr, log.kinds.tolist()[:20]))
+            raise ParameterError(f"kinds={self.kinds!r}, but the log has no such events. Its kinds are {there}.")
         self.fitted_on_ = (log.fingerprint, (X.as_of.min(), X.as_of.max()) if len(X) else None)
         return self
 
@@ -160,7 +169,7 @@ class InterPurchaseFeatures(SnapshotTransformer):
         Raises
         ------
         ParameterError
-            If ``collapse="order"`` and the log has no orders, or if it has no such `kinds`.
+            If ``collapse="order"`` and the log has no orders, or `kinds` are given and it has none.
         """
         self._validate_params()
         return self._frame(X, self._columns(X))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -103,7 +103,7 @@ class Plan:
 
 def read_windows(windows: Any, statistics: Any) -> tuple[Window, ...]:
     """The windows of the parameters, in their order, each with its statistics."""
-    if isinstance(windows, str) or not isinstance(windows, Iterable) or len(list(windows)) == 0:
+    if isinstance(windows, str) or not isinstance(windows, Sequence | Mapping) or len(windows) == 0:
         raise parameter_error("windows", windows, _WINDOWS, OWNER)
     everywhere = _read_statistics(statistics, "statistics")
     if isinstance(windows, Mapping):
@@ -126,7 +126,7 @@ def _read_window(window: Any, statistics: tuple[str, ...]) -> Window:
         raise parameter_error("windows", window, _WINDOWS, OWNER)
     begin, end = to_microseconds(window[0], "windows"), to_microseconds(window[1], "windows", allow_zero=True)
     if begin <= end:
-        hint = " The first of a pair is where the window begins, further back than its end."
+        hint = "The first of a pair is where the window begins, further back than its end."
         raise parameter_error("windows", window, "pairs such as ('365D', '335D')", OWNER, hint)
     name = duration_name(begin)
     return Window(f"{name}_{duration_name(end)}" if end else name, begin, end, statistics)

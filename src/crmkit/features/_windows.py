@@ -85,7 +85,9 @@ class WindowAggregator(SnapshotTransformer):
 
     trend is the recent half of the window less the earlier half, over the sum of their sizes: from -1
     to 1. The history is halved between the first event of the kind and as_of. share is the part that a kind has
-    of all events, or of their sum. std and std_gap divide by n - 1.
+    of all events, or of their sum. std and std_gap divide by n - 1. A window is named by its days, hours or
+    minutes: ``"12W"`` makes ``count_events_84D``. With `kinds` names do not say which: give each aggregator of
+    a union windows of its own, or take ``by_kind=True``.
 
     In a window without events count, days, orders, sessions, distinct and sum are 0. All else is NaN
     where it is not defined: mean_gap of one instant, std of one number, trend and share of nothing.
@@ -214,6 +216,11 @@ class WindowAggregator(SnapshotTransformer):
         for name in self.columns_:
             if name not in there.numbers + there.labels:
                 raise ColumnNotFoundError.from_name("columns", name, [*there.numbers, *there.labels])
+        if (self.kinds is not None or len(self.kinds_)) and X.log._store.kind is None:
+            raise ParameterError(
+                f"{OWNER} was fitted by kinds, and this log has none. Name their column in from_frame."
+            )
+        self._check_possible(read_windows(self.windows, self.statistics), X.log, self.columns_)
         gap = to_microseconds(self.session_gap, "session_gap")
         return describe(X, self._plan, self._all_kinds(), self.kinds_, gap, threads_of(self.n_jobs))
 
@@ -234,6 +241,9 @@ class WindowAggregator(SnapshotTransformer):
         if chosen is not None:
             if not chosen or not all(isinstance(kind, str | Integral) for kind in chosen):
                 raise parameter_error("kinds", self.kinds, "None, or the names of one or several kinds", OWNER)
+            if len(X.log.kinds) and not np.isin(np.array(chosen).astype(str), X.log.kinds.astype(str)).any():
+                there = ", ".join(map(repr, X.log.kinds.tolist()[:20]))
+                raise ParameterError(f"kinds={self.kinds!r}, but the log has no such events. Its kinds are {there}.")
             chosen = sorted(set(chosen), key=str)
         if not self.by_kind:
             return np.empty(0, dtype="<U1")
