@@ -518,11 +518,17 @@ def test_customers_of_another_sort_are_warned_of(rows):
     log = rows.log
     X = log.snapshots(["2023-06-01", "2023-08-01", "2023-10-01"], horizon="60D", active_within="90D")
     model = fast(features=RFMTransformer()).fit(X, X.churned())
-    with pytest.warns(CrmkitWarning, match="active_within=90D, and X has None"):
-        model.predict(log.snapshot())
+    everybody = log.snapshot()
+    silent = (
+        everybody.as_of - np.asarray(log.only("order").to_frame().groupby("customer_id")["time"].max())
+    ) > np.timedelta64(90, "D")
+    with pytest.warns(CrmkitWarning, match=f"active_within=90D, and {silent.sum()} of {len(everybody)} customers"):
+        model.predict(everybody)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model.predict(log.snapshot(active_within="90D"))
+        # A service asks about a customer without knowing how long they are silent.
+        model.predict(everybody[~silent])
 
 
 def test_kinds_that_come_later_are_not_known():

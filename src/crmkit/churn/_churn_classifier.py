@@ -27,7 +27,7 @@ from crmkit.churn._encoding import TableEncoder, refuse_names
 from crmkit.churn._explanation import contributions
 from crmkit.churn._learner import MANY_ROWS, LinearAndTrees, log_odds, members_of
 from crmkit.churn._profit import ChurnProfit
-from crmkit.events import Snapshots, latest_rows
+from crmkit.events import Snapshots, latest_rows, purchases
 from crmkit.exceptions import CrmkitWarning, ParameterError
 
 Floats = NDArray[np.float64]
@@ -481,15 +481,24 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
                 f"says what comes within it. X has {_name(X.window.horizon)} and {_name(X.window.gap)}. Make the rows "
                 "with the same horizon and gap, or without any."
             )
-        if own.active_within != X.window.active_within:
+        self._warn_of_strangers(X)
+        return None
+
+    def _warn_of_strangers(self, X: Snapshots) -> None:
+        """Say if customers are silent for longer than any that was learnt from."""
+        longest = self._window.active_within
+        if longest is None:
+            return
+        seen = purchases(X, None)
+        strangers = int(((seen.periods == 0) | (seen.since_last > longest)).sum())
+        if strangers:
             warnings.warn(
-                f"{_OWNER} was fitted on rows with active_within={_name(own.active_within)}, and X has "
-                f"{_name(X.window.active_within)}: customers of another sort, of whom it knows less. Make the rows "
+                f"{_OWNER} was fitted on rows with active_within={duration_name(longest)}, and {strangers:,} of "
+                f"{len(X):,} customers in X have bought nothing for longer: it knows nothing of such. Make the rows "
                 "with the same active_within.",
                 CrmkitWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
-        return None
 
     def _churn_probability(self, X: Any) -> Floats:
         columns = self._read(X)
