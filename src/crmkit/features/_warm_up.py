@@ -9,6 +9,7 @@ import numpy as np
 from crmkit.events import EventLog
 from crmkit.features._inter_purchase import InterPurchaseFeatures
 from crmkit.features._window_statistics import STATISTICS
+from crmkit.features._window_sweep import by_customer
 from crmkit.features._windows import WindowAggregator
 
 
@@ -35,4 +36,8 @@ def _describe_windows() -> None:
     for money in (row, row / 3):
         log = EventLog.from_frame({**columns, "value": money}, **named, value="value", purchases="order")
         windows = WindowAggregator(["7D", "all"], STATISTICS, by_kind=True)
-        windows.fit_transform(log.snapshots(["2024-01-10", "2024-01-20"]))
+        X = log.snapshots(["2024-01-10", "2024-01-20"])
+        windows.fit_transform(X)
+    # So few rows are not swept by customer.
+    runs = np.array([0, len(X) // 2, len(X)])
+    list(by_customer(X.codes, runs, 0, len(X.customers), len(X)))

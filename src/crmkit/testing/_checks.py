@@ -18,10 +18,10 @@ from sklearn.base import clone
 
 from crmkit.events import EventLog, Snapshots
 from crmkit.testing._running import (
-    METHODS,
     called,
     containers,
     fitted_on,
+    methods_of,
     name_of,
     new_order,
     outputs,
@@ -461,9 +461,7 @@ def check_other_input(estimator: Any, X: Any = None, y: Any = None) -> None:
     fitted = fitted_on(estimator, X, y)
     other: Any = np.ones((5, 4)) if isinstance(X, Snapshots) else sample_snapshots()
     got = "an array" if isinstance(X, Snapshots) else "Snapshots"
-    for method in METHODS:
-        if not hasattr(fitted, method):
-            continue
+    for method in methods_of(fitted):
         try:
             called(getattr(fitted, method), other)
         except (ValueError, TypeError) as error:

@@ -101,7 +101,7 @@ def fitted_on(estimator: Any, X: Any, y: Any = None) -> Any:
 
 def outputs(fitted: Any, X: Any) -> dict[str, Any]:
     """What the methods of a fitted estimator give for X."""
-    methods = [name for name in METHODS if hasattr(fitted, name)]
+    methods = methods_of(fitted)
     if not methods:
         raise AssertionError(
             f"{name_of(fitted)} has none of the methods {', '.join(METHODS)}, so nothing can be checked."
@@ -109,6 +109,16 @@ def outputs(fitted: Any, X: Any) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return {name: called(getattr(fitted, name), X) for name in methods}
+
+
+def methods_of(fitted: Any) -> list[str]:
+    """The methods that need nothing but rows, and what they are given here: a recommender explains an item."""
+    return [name for name in METHODS if hasattr(fitted, name) and _needs_rows_alone(getattr(fitted, name))]
+
+
+def _needs_rows_alone(method: Any) -> bool:
+    named = [one for one in inspect.signature(method).parameters.values() if one.kind is not one.VAR_KEYWORD]
+    return {one.name for one in named if one.default is one.empty} <= {"X", *_ARGUMENTS}
 
 
 def called(method: Any, X: Any) -> Any:
