@@ -10,6 +10,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 
+from crmkit._compat import SKLEARN_VERSION
 from crmkit.churn import ChurnClassifier, ChurnProfit
 from crmkit.features import RFMTransformer, WindowAggregator
 from crmkit.forecast import CrostonForecaster, DemandForecaster, EMAForecaster, LagFeatures
@@ -19,6 +20,12 @@ from crmkit.testing import all_estimators, check_snapshot_estimator, estimator_c
 
 #: Checks that an estimator is known to fail, scikit-learn's and ours, each with its reason.
 EXPECTED_FAILURES: dict[str, dict[str, str]] = {}
+if SKLEARN_VERSION < (1, 7):
+    EXPECTED_FAILURES["ChurnClassifier"] = {
+        "check_sample_weight_equivalence_on_dense_data": (
+            "scikit-learn 1.6 makes two classes of three by which one comes first, another one in each of the two fits"
+        ),
+    }
 
 #: How many checks run on each estimator at least: scikit-learn's, and ours. Of an estimator that takes no
 #: two-dimensional array scikit-learn checks only that it can be cloned: there ours are the net. They are 13 on
