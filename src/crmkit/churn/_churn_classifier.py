@@ -21,7 +21,7 @@ from crmkit._durations import duration_name
 from crmkit._frames import make_frame
 from crmkit._validation import all_or_nothing, check_float, parameter_error
 from crmkit.churn._calibration import Calibration, Calibrator
-from crmkit.churn._columns import Columns, SnapshotFeatures, is_frame, renamed, table_columns, take
+from crmkit.churn._columns import Columns, SnapshotFeatures, backend_of, is_frame, renamed, table_columns, take
 from crmkit.churn._decision import choose_cut, score_of
 from crmkit.churn._encoding import TableEncoder, refuse_names
 from crmkit.churn._explanation import contributions
@@ -249,7 +249,7 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
         with all_or_nothing(self):
             self._check_decision()
             training = self._training(X, y, sample_weight)
-            # Everybody in one place: what is random is drawn in one order.
+            # One seed for all models and folds, so that a RandomState moves on once a fit.
             self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
             learnt = self._learn(training, whole=True)
             self._learnt = learnt
@@ -450,14 +450,15 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
 
     # -- saying ----------------------------------------------------------------------------------
 
-    def _said(self, learnt: _Learnt, X: Any, columns: Columns | None) -> Floats:
+    def _matrix(self, learnt: _Learnt, X: Any, columns: Columns | None) -> Floats:
         if learnt.features is not None:
-            columns = self._columns(learnt.features, X)
+            return learnt.encoder.matrix(self._columns(learnt.features, X), len(X))
         columns = columns or {}
-        n = len(X) if learnt.features is not None else len(next(iter(columns.values())))
-        if n == 0:
-            return np.empty((0, len(self.calibrator_.weights)))
-        return log_odds(learnt.model, learnt.encoder.matrix(columns, n))
+        return learnt.encoder.matrix(columns, len(next(iter(columns.values()))))
+
+    def _said(self, learnt: _Learnt, X: Any, columns: Columns | None) -> Floats:
+        matrix = self._matrix(learnt, X, columns)
+        return log_odds(learnt.model, matrix) if len(matrix) else np.empty((0, len(self.calibrator_.weights)))
 
     def _read(self, X: Any) -> Columns | None:
         """The columns of a table; None for Snapshots, whose features are read where they are needed."""
@@ -579,7 +580,7 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
         told = {"probability": probability[order], "expected_profit": expected[order], "contact": contact}
         if isinstance(X, Snapshots):
             return X[order].to_frame(**told)
-        return make_frame({"row": order, **told}, _backend(X))
+        return make_frame({"row": order, **told}, backend_of(X))
 
     def explain(self, X: Any) -> Any:
         """What each feature adds to the log-odds of churn.
@@ -597,24 +598,20 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
 
         Notes
         -----
-        Shapley values against the average customer: exact for linear models, for trees and so for the default;
-        sampled by feature for all others. They explain the model, not the world: what a feature adds is no
-        promise of what changing it would do.
+        Shapley values against the average customer: exact for linear models, for gradient boosting and so for
+        the default; sampled by feature for all others, forests included. They explain the model, not the world:
+        what a feature adds is no promise of what changing it would do.
         """
-        columns = self._read(X)
-        learnt = self._learnt
-        if learnt.features is not None:
-            columns = self._columns(learnt.features, X)
-        n = _length(columns) if learnt.features is None else len(X)
-        matrix, encoder = learnt.encoder.matrix(columns or {}, n), learnt.encoder
-        values, base = np.zeros((n, len(encoder.names))), self.calibrator_.intercept
+        columns, learnt = self._read(X), self._learnt
+        matrix, encoder = self._matrix(learnt, X, columns), learnt.encoder
+        values, base = np.zeros((len(matrix), len(encoder.names))), self.calibrator_.intercept
         members = members_of(learnt.model, matrix, encoder.source, encoder.reference)
         for weight, (model, rows, source, reference) in zip(self.calibrator_.weights, members, strict=True):
             part = contributions(model, rows, source, len(encoder.names), reference)
             values += weight * part.values
             base += weight * part.base
-        told = {**dict(zip(encoder.names, values.T, strict=True)), "base": np.full(n, base)}
-        return make_frame(told, _backend(X)) if learnt.features is None else X.make_frame(told)
+        told = {**dict(zip(encoder.names, values.T, strict=True)), "base": np.full(len(matrix), base)}
+        return make_frame(told, backend_of(X)) if learnt.features is None else X.make_frame(told)
 
     def feature_table(self, X: Any) -> Any:
         """What the model is told of each row, before categories are spread out.
@@ -631,7 +628,7 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
         columns = self._read(X)
         if self._learnt.features is not None:
             return X.make_frame(self._columns(self._learnt.features, X))
-        return make_frame(columns or {}, _backend(X))
+        return make_frame(columns or {}, backend_of(X))
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -662,13 +659,5 @@ def _latest_fold(X: Snapshots, churned: Floats) -> tuple[Rows, Rows] | None:
     return train, test
 
 
-def _length(columns: Columns | None) -> int:
-    return len(next(iter((columns or {}).values())))
-
-
 def _name(duration: int | None) -> str:
     return "None" if duration is None else duration_name(duration)
-
-
-def _backend(X: Any) -> Literal["pandas", "polars"]:
-    return "polars" if type(X).__module__.startswith("polars") else "pandas"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -36,6 +36,11 @@ def is_frame(X: Any) -> bool:
     # One of the sparse matrices is a mapping.
     named = isinstance(X, Mapping) or hasattr(type(X), "columns") or hasattr(type(X), "column_names")
     return named and not issparse(X)
+
+
+def backend_of(X: Any) -> Literal["pandas", "polars"]:
+    """The sort of frame that goes back for a table."""
+    return "polars" if type(X).__module__.startswith("polars") else "pandas"
 
 
 def table_columns(estimator: Any, X: Any, *, reset: bool) -> Columns:

@@ -15,7 +15,7 @@ from crmkit._decisions import churn_column
 from crmkit._durations import instant_name
 from crmkit._frames import Category, column_names, extra_column, make_frame, read_columns
 from crmkit._validation import check_float, check_int, parameter_error
-from crmkit.churn._columns import is_frame
+from crmkit.churn._columns import backend_of, is_frame
 from crmkit.events import Snapshots
 from crmkit.exceptions import ColumnNotFoundError, ParameterError
 from crmkit.metrics import population_stability_index, stability_cutoff
@@ -279,7 +279,7 @@ class _Sample:
                 raise ColumnNotFoundError.from_name(parameter, name, columns)
         n = len(next(iter(columns.values()), ()))
         features = {name: column for name, column in columns.items() if name not in scores}
-        return cls(features, {name: columns[name] for name in scores}, n, _backend_of(table))
+        return cls(features, {name: columns[name] for name in scores}, n, backend_of(table))
 
     def take(self, X: Snapshots, rows: NDArray[np.bool_]) -> _Sample:
         """Some of the rows, which are those of X."""
@@ -353,7 +353,7 @@ def _told(estimator: Any, X: Any) -> _Sample:
     said = _said(estimator, X)
     scores = {} if said is None else {said[0]: said[1]}
     n = len(np.unique(X.codes)) if isinstance(X, Snapshots) else len(next(iter(features.values()), ()))
-    return _Sample(features, scores, n, _backend_of(table))
+    return _Sample(features, scores, n, backend_of(table))
 
 
 def _says(estimator: Any) -> bool:
@@ -390,7 +390,3 @@ def _columns(table: Any, parameter: str, names: Any = None) -> Columns:
         raise parameter_error(parameter, table, allowed, _OWNER)
     names = [f"x{j}" for j in range(array.shape[1])] if names is None else names
     return {str(name): array[:, j] for j, name in enumerate(names)}
-
-
-def _backend_of(X: Any) -> Backend:
-    return "polars" if type(X).__module__.startswith("polars") else "pandas"
