@@ -19,11 +19,20 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, has_fit_para
 from crmkit._compat import HasMethods, StrOptions, check_sample_weight, one_thread
 from crmkit._durations import duration_name
 from crmkit._frames import make_frame
+from crmkit._tables import (
+    Columns,
+    SnapshotFeatures,
+    TableEncoder,
+    backend_of,
+    is_frame,
+    refuse_names,
+    renamed,
+    table_columns,
+    take,
+)
 from crmkit._validation import all_or_nothing, check_float, parameter_error
 from crmkit.churn._calibration import Calibration, Calibrator
-from crmkit.churn._columns import Columns, SnapshotFeatures, backend_of, is_frame, renamed, table_columns, take
 from crmkit.churn._decision import choose_cut, score_of
-from crmkit.churn._encoding import TableEncoder, refuse_names
 from crmkit.churn._explanation import contributions
 from crmkit.churn._learner import MANY_ROWS, LinearAndTrees, log_odds, members_of
 from crmkit.churn._profit import ChurnProfit
@@ -288,7 +297,7 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
             self.fitted_on_ = (X.log.fingerprint, (X.as_of.min(), X.as_of.max()))
             self._window = X.window
         else:
-            columns = table_columns(self, X, reset=True)
+            columns = table_columns(X, _OWNER, self)
             self._names = list(columns)
             n = len(next(iter(columns.values())))
         churned = self._labels(X, y, n)
@@ -369,7 +378,7 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
     def _learn(self, training: _Training, *, whole: bool = False) -> _Learnt:
         features, columns = None, training.columns
         if columns is None:
-            features = SnapshotFeatures(self.features).fit(training.X, training.churned.astype(np.int64))
+            features = SnapshotFeatures(self.features, _OWNER).fit(training.X, training.churned.astype(np.int64))
             columns = self._columns(features, training.X)
         if whole:
             # Of several rows of a customer one: repeated, an id would look like a category.
@@ -468,7 +477,7 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
                 raise ParameterError(
                     f"{_OWNER} was fitted on a table, and X are Snapshots. Pass the same columns as to fit."
                 )
-            columns = table_columns(self, X, reset=False)
+            columns = table_columns(X, _OWNER, self, reset=False)
             return self._without_value(renamed(columns, self._names, X))
         if not isinstance(X, Snapshots):
             raise ParameterError(

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from crmkit._decisions import churn_column
 from crmkit._durations import instant_name
 from crmkit._frames import Category, column_names, extra_column, make_frame, read_columns
+from crmkit._tables import backend_of, is_frame
 from crmkit._validation import check_float, check_int, parameter_error
-from crmkit.churn._columns import backend_of, is_frame
 from crmkit.events import Snapshots
 from crmkit.exceptions import ColumnNotFoundError, ParameterError
 from crmkit.metrics import population_stability_index, stability_cutoff

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from crmkit._frames import Category
-from crmkit.churn._encoding import TableEncoder, refuse_names
+from crmkit._tables import TableEncoder, refuse_names
 from crmkit.exceptions import ParameterError
 
 

@@ -10,11 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.base import clone
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_array, validate_data
 
 from crmkit._frames import Category, column_names, concat_columns, feature_column, read_columns
+from crmkit._tables._encoding import Column
 from crmkit._validation import parameter_error
-from crmkit.churn._encoding import Column
 from crmkit.events import EventLog, Snapshots
 from crmkit.exceptions import ColumnNotFoundError, ParameterError
 from crmkit.features import InterPurchaseFeatures, RFMTransformer, WindowAggregator
@@ -27,7 +27,6 @@ ATTRIBUTES = "attributes"
 #: What `RFMTransformer` and `InterPurchaseFeatures` both say.
 _SHARED = {"recency_days"}
 
-_OWNER = "ChurnClassifier"
 _ALLOWED = f"'auto', a transformer of Snapshots, or a list of transformers and the word {ATTRIBUTES!r}"
 
 
@@ -43,37 +42,40 @@ def backend_of(X: Any) -> Literal["pandas", "polars"]:
     return "polars" if type(X).__module__.startswith("polars") else "pandas"
 
 
-def table_columns(estimator: Any, X: Any, *, reset: bool) -> Columns:
-    """The columns of a table, which scikit-learn's rules of names and widths hold for."""
+def table_columns(X: Any, owner: str, estimator: Any = None, *, reset: bool = True) -> Columns:
+    """The columns of a table; of an estimator's, scikit-learn's rules of names and widths hold for them."""
     if isinstance(X, EventLog):
         raise ParameterError(
-            f"{_OWNER} takes rows. Got the EventLog itself. Take log.snapshots(dates, horizon='90D') to fit, and "
+            f"{owner} takes rows. Got the EventLog itself. Take log.snapshots(dates, horizon='90D') to fit, and "
             "log.snapshot() for the customers of today."
         )
     if is_frame(X):
-        return _frame_columns(estimator, X, reset=reset)
-    array = validate_data(estimator, X, reset=reset, dtype=None, ensure_all_finite="allow-nan")
+        return _frame_columns(X, owner, estimator, reset=reset)
+    if estimator is None:
+        array = check_array(X, dtype=None, ensure_all_finite="allow-nan", input_name="X", estimator=owner)
+    else:
+        array = validate_data(estimator, X, reset=reset, dtype=None, ensure_all_finite="allow-nan")
     names = [f"x{j}" for j in range(array.shape[1])]
     return {name: _cells(array[:, j], name) for j, name in enumerate(names)}
 
 
-def _frame_columns(estimator: Any, X: Any, *, reset: bool) -> Columns:
+def _frame_columns(X: Any, owner: str, estimator: Any, *, reset: bool) -> Columns:
     if not (hasattr(type(X), "__len__") or hasattr(type(X), "num_rows")):
-        raise ParameterError(f"X of {_OWNER} is a {type(X).__name__}, which holds no rows yet. Pass X.collect().")
+        raise ParameterError(f"X of {owner} is a {type(X).__name__}, which holds no rows yet. Pass X.collect().")
     own = X.columns if isinstance(X, pd.DataFrame) else getattr(X, "column_names", None) or column_names(X)
     names = [str(name) for name in own]
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
-        raise ParameterError(f"X of {_OWNER} has several columns named {', '.join(map(repr, twice[:5]))}. Rename them.")
-    if not isinstance(X, Mapping):
+        raise ParameterError(f"X of {owner} has several columns named {', '.join(map(repr, twice[:5]))}. Rename them.")
+    if estimator is not None and not isinstance(X, Mapping):
         validate_data(estimator, X, reset=reset, skip_check_array=True)
     if isinstance(X, pd.DataFrame) and names != list(X):
         X = X.set_axis(names, axis=1)
     if not names:
-        raise ParameterError(f"X of {_OWNER} has no columns: 0 feature(s), while a minimum of 1 is required.")
+        raise ParameterError(f"X of {owner} has no columns: 0 feature(s), while a minimum of 1 is required.")
     data = read_columns(X, [("X", name) for name in names])
     if data.n_rows == 0:
-        raise ParameterError(f"X of {_OWNER} has no rows: 0 sample(s), while a minimum of 1 is required.")
+        raise ParameterError(f"X of {owner} has no rows: 0 sample(s), while a minimum of 1 is required.")
     return _finite({name: feature_column(data[name], "X") for name in names})
 
 
@@ -112,10 +114,10 @@ class SnapshotFeatures:
         Fitted transformers, and the word "attributes".
     """
 
-    def __init__(self, features: Any) -> None:
+    def __init__(self, features: Any, owner: str) -> None:
         wanted = list(features) if isinstance(features, list | tuple) else [features]
         if not wanted or not all(_is_source(one) for one in wanted):
-            raise parameter_error("features", features, _ALLOWED, _OWNER)
+            raise parameter_error("features", features, _ALLOWED, owner)
         self._wanted = wanted
         self.transformers: list[Any] = []
 
