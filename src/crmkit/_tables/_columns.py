@@ -95,7 +95,7 @@ def _cells(column: NDArray[Any], name: str) -> Column:
     if column.dtype.kind in "iufb":
         return _finite({name: column})[name]
     missing = np.asarray(pd.isna(column))
-    column = np.where(missing, np.nan, column)
+    column = np.where(missing, np.nan, column.astype(object))
     try:
         return _finite({name: column.astype(np.float64)})[name]
     except ParameterError:
