@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from statistics import NormalDist
 from typing import Any, Literal
 
 import numpy as np
@@ -10,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from crmkit._frames import make_frame
+from crmkit._intervals import normal_quantile
 from crmkit._validation import check_float
 from crmkit.cohorts._calendar import check_arguments
 from crmkit.cohorts._retention import shares
@@ -158,7 +158,7 @@ def _contribution(
     money: NDArray[np.float64], squares: NDArray[np.float64], n: NDArray[np.int64], coverage: float
 ) -> dict[str, Any]:
     """Share of the money that came from customers who are not new."""
-    z = NormalDist().inv_cdf((1 + coverage) / 2)
+    z = normal_quantile(coverage)
     whole = np.where(money[:, 0] > 0, money[:, 0], np.nan)
     share = money[:, 1] / whole
     variance = ((1 - share) ** 2 * squares[:, 1] + share**2 * squares[:, 0]) / whole**2

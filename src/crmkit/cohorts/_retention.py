@@ -9,11 +9,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from crmkit._frames import make_frame
+from crmkit._intervals import wilson
 from crmkit._validation import check_float
 from crmkit.cohorts._calendar import check_arguments
 from crmkit.cohorts._walk import Walk
 from crmkit.events import EventLog
-from crmkit.metrics import proportion
 
 
 def retention_curve(
@@ -99,8 +99,5 @@ def shares(
     successes: NDArray[np.int64], n: NDArray[np.int64], coverage: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Shares with the ends of their Wilson intervals; NaN of nobody."""
-    found = np.full((3, len(n)), np.nan)
-    for at in np.flatnonzero(n):
-        share = proportion(int(successes[at]), int(n[at]), coverage=coverage)
-        found[:, at] = share.value, share.low, share.high
-    return found[0], found[1], found[2]
+    share = np.divide(successes, n, out=np.full(len(n), np.nan), where=n > 0)
+    return share, *wilson(share, n, coverage)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from statistics import NormalDist
-from typing import Any
-
-import numpy as np
-
+from crmkit._intervals import wilson
 from crmkit._validation import check_float, check_int
 from crmkit.metrics._estimate import Estimate
 
-__all__ = ["proportion", "wilson"]
+__all__ = ["proportion"]
 
 
 def proportion(successes: int, n: int, *, coverage: float = 0.95) -> Estimate:
@@ -74,18 +70,5 @@ def proportion(successes: int, n: int, *, coverage: float = 0.95) -> Estimate:
     n = check_int("n", n, owner, low=1)
     successes = check_int("successes", successes, owner, low=0, high=n)
     coverage = check_float("coverage", coverage, owner, low=0, high=1, closed="neither")
-    share, low, high = (float(part) for part in wilson(np.float64(successes), np.float64(n), coverage))
-    return Estimate(share, low, high, n=n, coverage=coverage, method="Wilson")
-
-
-def wilson(successes: Any, n: Any, coverage: float) -> tuple[Any, Any, Any]:
-    """Return shares and the ends of their intervals; missing where `n` is 0."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        z = NormalDist().inv_cdf((1 + coverage) / 2)
-        share = successes / n
-        centre = share + z**2 / (2 * n)
-        half = z * np.sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2)
-        scale = 1 + z**2 / n
-        # At the ends of the scale the formula gives 0 and 1 exactly; rounding would miss them.
-        low = np.where(share == 0, 0.0, (centre - half) / scale)
-        return share, low, np.where(share == 1, 1.0, (centre + half) / scale)
+    low, high = wilson(successes / n, n, coverage)
+    return Estimate(successes / n, low, high, n=n, coverage=coverage, method="Wilson")

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from crmkit._decisions import check_outcomes, check_probabilities
+from crmkit._intervals import wilson
 from crmkit._validation import check_float
 from crmkit.exceptions import ParameterError
-from crmkit.metrics._proportion import wilson
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -121,8 +121,9 @@ def subgroup_table(
         ("false_positive_rate", selected - found, n - churned),
         ("precision", found, selected),
     ):
-        ends = (name, f"{name}_low", f"{name}_high")
-        columns |= dict(zip(ends, wilson(successes, among, coverage), strict=True))
+        share = np.divide(successes, among, out=np.full(len(among), np.nan), where=among > 0)
+        low, high = wilson(share, among, coverage)
+        columns |= {name: share, f"{name}_low": low, f"{name}_high": high}
     if y_prob is not None:
         columns["mean_probability"] = count(check_probabilities(y_prob, len(true), _OWNER)) / n
         columns["calibration_gap"] = columns["mean_probability"] - columns["base_rate"]
