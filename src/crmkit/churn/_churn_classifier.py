@@ -13,8 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.model_selection import GroupKFold, StratifiedKFold
 from sklearn.utils import Tags, check_random_state
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import check_is_fitted, column_or_1d, has_fit_parameter
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from crmkit._compat import HasMethods, StrOptions, check_sample_weight, one_thread
 from crmkit._durations import duration_name
@@ -25,10 +24,12 @@ from crmkit._tables import (
     TableEncoder,
     backend_of,
     is_frame,
+    label_that_means,
     refuse_names,
     renamed,
     table_columns,
     take,
+    two_classes,
 )
 from crmkit._validation import all_or_nothing, check_float, parameter_error
 from crmkit.churn._calibration import Calibration, Calibrator
@@ -318,49 +319,10 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):
 
     def _labels(self, X: Any, y: ArrayLike, n: int) -> Floats:
         """1 where y means churn; sets `classes_` and `pos_label_`."""
-        if y is None:
-            raise ParameterError(
-                f"{_OWNER} requires y to be passed, but the target y is None. Pass the outcome of each row, such as "
-                "X.churned()."
-            )
-        labels = column_or_1d(y, warn=True)
-        if labels.dtype.kind == "O" and any(label is None or label != label for label in labels):  # noqa: PLR0124  NaN differs from itself
-            raise ParameterError("y holds missing labels (None or NaN). Leave those rows out.")
-        if len(labels) != n:
-            raise ParameterError(f"y has {len(labels):,} values for the {n:,} rows of X. They must be equally many.")
-        check_classification_targets(labels)
-        kind = type_of_target(labels, input_name="y", raise_unknown=True)
-        self.classes_ = np.unique(labels)
-        if kind != "binary" or len(self.classes_) > 2:
-            raise ParameterError(f"Only binary classification is supported. The type of the target is {kind}.")
-        if len(self.classes_) < 2:
-            raise ParameterError(
-                "y holds one class only; the classifier learns from two. Take more rows, or another horizon."
-            )
-        self.pos_label_ = self._churn_label(bare=not (isinstance(X, Snapshots) or is_frame(X)))
+        labels, self.classes_ = two_classes(y, n, _OWNER, "Pass the outcome of each row, such as X.churned().")
+        bare = not (isinstance(X, Snapshots) or is_frame(X))
+        self.pos_label_ = label_that_means("churn", self.classes_, self.pos_label, bare=bare)
         return np.asarray(labels == self.pos_label_, dtype=np.float64)
-
-    def _churn_label(self, *, bare: bool) -> Any:
-        found = self.classes_
-        if self.pos_label is not None:
-            for label in found if np.ndim(self.pos_label) == 0 else ():
-                # numpy finds no text equal to a number, but says so with a warning.
-                if isinstance(label, str) == isinstance(self.pos_label, str) and label == self.pos_label:
-                    return label
-            raise ParameterError(
-                f"pos_label={self.pos_label!r} is not one of the labels of y: {found.tolist()}. Where scikit-learn "
-                "makes numbers of labels before it fits, as in cross_val_predict of probabilities, pass y == label."
-            )
-        if found.dtype.kind in "biuf" and 1 in found.tolist():
-            return found[found.tolist().index(1)]
-        said = (
-            f"y holds the labels {found.tolist()}, and which of them means churn is not known. Pass "
-            f"pos_label={found.tolist()[0]!r} or pos_label={found.tolist()[1]!r}."
-        )
-        if not bare:
-            raise ParameterError(said)
-        warnings.warn(f"{said} The second one is taken, as scikit-learn does.", CrmkitWarning, stacklevel=5)
-        return found[1]
 
     def _without_value(self, columns: Columns | None) -> Columns | None:
         """The columns without that of the value: what a customer is worth is no sign of leaving."""
