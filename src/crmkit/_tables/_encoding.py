@@ -39,6 +39,10 @@ class _Number:
     def commonest(self) -> int | None:
         return None
 
+    @property
+    def labels(self) -> list[str]:
+        return [self.name, f"{self.name} (missing)"][: self.width]
+
     def fill(self, column: Column, out: Floats) -> None:
         if isinstance(column, Category):
             raise ParameterError(
@@ -63,6 +67,10 @@ class _Levels:
     @property
     def width(self) -> int:
         return len(self.levels)
+
+    @property
+    def labels(self) -> list[str]:
+        return [f"{self.name}={level}" for level in self.levels]
 
     def fill(self, column: Column, out: Floats) -> None:
         # Flags and numbers are levels as well, where fit saw text: they are compared as they are written.

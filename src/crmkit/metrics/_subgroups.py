@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from crmkit._decisions import check_outcomes, check_probabilities
+from crmkit._groups import group_codes
 from crmkit._intervals import wilson
 from crmkit._validation import check_float
-from crmkit.exceptions import ParameterError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,7 +107,7 @@ def subgroup_table(
     coverage = check_float("coverage", coverage, _OWNER, low=0, high=1, closed="neither")
     true = check_outcomes(y_true, _OWNER)
     chosen = check_outcomes(y_pred, _OWNER, "y_pred", n=len(true))
-    code, levels = _levels(groups, len(true))
+    code, levels = group_codes(groups, len(true), _OWNER)
 
     def count(rows: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.bincount(code, weights=rows).astype(np.float64)
@@ -128,25 +128,3 @@ def subgroup_table(
         columns["mean_probability"] = count(check_probabilities(y_prob, len(true), _OWNER)) / n
         columns["calibration_gap"] = columns["mean_probability"] - columns["base_rate"]
     return pd.DataFrame(columns, index=pd.Index(levels, name="group"))
-
-
-def _levels(groups: Any, n: int) -> tuple[NDArray[np.intp], Any]:
-    """The code of each row, and the labels in their own or in ascending order; a missing label comes last."""
-    import pandas as pd
-
-    values = pd.Series(groups if isinstance(groups, pd.Series | pd.Categorical) else np.asarray(groups, dtype=object))
-    if len(values) != n:
-        raise ParameterError(
-            f"The 'groups' parameter of {_OWNER} must be of length {n:,}. Got length {len(values):,} instead."
-        )
-    code, levels = pd.factorize(values)
-    own = list(values.cat.categories) if isinstance(values.dtype, pd.CategoricalDtype) else None
-    order = sorted(range(len(levels)), key=lambda level: own.index(levels[level]) if own else _rank(levels[level]))
-    # A last place, which the code -1 of missing labels finds.
-    place = np.append(np.argsort(order), len(levels)).astype(np.intp)
-    return place[code], [levels[level] for level in order] + ([np.nan] if (code < 0).any() else [])
-
-
-def _rank(label: Any) -> tuple[bool, Any]:
-    """Numbers before text, each in its own order."""
-    return (False, label) if isinstance(label, int | float | np.number) else (True, str(label))
