@@ -66,7 +66,7 @@ def check_weights(values: Any, n: int, owner: str) -> Floats | None:
     weights: Floats = check_vector("sample_weight", values, np.float64, owner, n=n)
     if weights.min() < 0 or not weights.sum() > 0:
         raise ParameterError(
-            f"The 'sample_weight' parameter of {owner} must not be negative, and not 0 in all rows. "
+            f"The 'sample_weight' parameter of {owner} must not be negative, and not zero in all rows. "
             f"Got {weights.min():g} at position {weights.argmin()} instead."
         )
     return weights

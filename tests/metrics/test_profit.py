@@ -252,7 +252,7 @@ def test_inputs_are_left_alone_and_may_be_booleans():
         (([1, 0], [1, 2]), {"value": "worth"}, "'value' parameter of .* must be a finite float"),
         (([1, 0], [1, 2]), {"contact": -1}, r"'contact' parameter of .* must be a finite float in the range \[0"),
         (([1, 0], [1, 2]), {"incentive": [1, -1]}, "'incentive' parameter of .* must not be below 0. Got -1 at"),
-        (([1, 0], [1, 2]), {"sample_weight": [0, 0]}, "'sample_weight' parameter of .* not 0 in all rows"),
+        (([1, 0], [1, 2]), {"sample_weight": [0, 0]}, "'sample_weight' parameter of .* not zero in all rows"),
         (([1, 0], [1, 2]), {"sample_weight": [2, -1]}, "'sample_weight' parameter of .* must not be negative"),
     ],
 )

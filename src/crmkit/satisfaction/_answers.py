@@ -86,9 +86,9 @@ def read_answers(
     Answers
     """
     columns, array = _columns(X, owner, estimator, reset=reset)
-    alone = not is_frame(X) and np.ndim(X) == 1
+    alone = estimator is None and not is_frame(X) and np.ndim(X) == 1
     names = list(columns) if array is None else ["answers"] if alone else [f"x{j}" for j in range(array.shape[1])]
-    questions = _Questions(names, owner, by_position=not is_frame(X) and not alone)
+    questions = Questions(names, owner, by_position=not is_frame(X) and not alone)
     scales = questions.scales(scale)
     codes = questions.codes(not_applicable)
     turned = questions.places("reverse", reverse)
@@ -124,11 +124,11 @@ def check_scale(scale: Any, owner: str) -> tuple[float, float]:
 
 def _columns(X: Any, owner: str, estimator: Any, *, reset: bool) -> tuple[dict[str, Any], Floats | None]:
     """Columns by name, or an array where all of them are numbers."""
-    if isinstance(X, pd.Series) or (hasattr(X, "to_frame") and not is_frame(X)):
+    if estimator is None and (isinstance(X, pd.Series) or (hasattr(X, "to_frame") and not is_frame(X))):
         return {"answers": next(iter(table_columns(X.to_frame("answers"), owner).values()))}, None
     if not is_frame(X):
         X = np.asarray(X) if isinstance(X, list | tuple) else X
-        if np.ndim(X) == 1:
+        if estimator is None and np.ndim(X) == 1:
             X = np.asarray(X).reshape(-1, 1)
             if X.dtype.kind not in "iufb":
                 return {"answers": table_columns(X.astype(object), owner)["x0"]}, None
@@ -138,12 +138,15 @@ def _columns(X: Any, owner: str, estimator: Any, *, reset: bool) -> tuple[dict[s
                 return {}, check_array(X, input_name="X", estimator=owner, **options)
             return {}, validate_data(estimator, X, reset=reset, **options)
     columns = table_columns(X, owner, estimator, reset=reset)
+    if reset and estimator is not None and isinstance(X, Mapping):
+        # scikit-learn knows no dicts: here it learns their names.
+        validate_data(estimator, pd.DataFrame(columns=list(columns)), skip_check_array=True)
     if not reset and estimator is not None and hasattr(estimator, "feature_names_in_"):
         columns = renamed(columns, [str(name) for name in estimator.feature_names_in_], X)
     return columns, None
 
 
-class _Questions:
+class Questions:
     """What is declared of each question, in the order of the columns."""
 
     def __init__(self, names: list[str], owner: str, *, by_position: bool) -> None:
