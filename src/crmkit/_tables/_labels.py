@@ -63,5 +63,5 @@ def label_that_means(meaning: str, classes: NDArray[Any], pos_label: Any, *, bar
     )
     if not bare:
         raise ParameterError(said)
-    warnings.warn(f"{said} The second one is taken, as scikit-learn does.", CrmkitWarning, stacklevel=6)
+    warnings.warn(f"{said} The second one is taken, as scikit-learn does.", CrmkitWarning, stacklevel=5)
     return classes[1]
