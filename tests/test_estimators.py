@@ -64,6 +64,7 @@ FEWEST: dict[str, tuple[int, int]] = {
     "RepeatPurchaseRecommender": (40, 13),
     "SeasonalNaiveForecaster": (1, 14),
     "ShiftedBetaGeometric": (1, 13),
+    "SurveyIndexTransformer": (40, 10),
     "UChart": (1, 10),
     "UserCosineRecommender": (40, 13),
     "WindowAggregator": (1, 13),
@@ -95,6 +96,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     },
     "MovingAverageSmoother": {"window": 3},
     "ShiftedBetaGeometric": {"start": "order", "end": "cancel"},
+    "SurveyIndexTransformer": {"scale": (-1e9, 1e9), "promoters": 1.0, "detractors": -1.0},
 }
 
 #: Settings by which estimators decide in another way, each with all of scikit-learn's checks beside the default's.

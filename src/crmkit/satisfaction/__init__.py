@@ -2,4 +2,30 @@
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from crmkit.satisfaction._answer_counts import answer_counts
+from crmkit.satisfaction._index_table import index_table
+from crmkit.satisfaction._index_transformer import SurveyIndexTransformer
+from crmkit.satisfaction._indices import SurveyTotal, acsi, bayesian_average, ces, csat, rating_mean, survey_total
+from crmkit.satisfaction._nps import nps, nps_difference
+from crmkit.satisfaction._reliability import Reliability, cronbach_alpha, reliability
+from crmkit.satisfaction._servqual import Servqual, servqual
+
+__all__ = [
+    "Reliability",
+    "Servqual",
+    "SurveyIndexTransformer",
+    "SurveyTotal",
+    "acsi",
+    "answer_counts",
+    "bayesian_average",
+    "ces",
+    "cronbach_alpha",
+    "csat",
+    "index_table",
+    "nps",
+    "nps_difference",
+    "rating_mean",
+    "reliability",
+    "servqual",
+    "survey_total",
+]

@@ -1,0 +1,77 @@
+"""An index segment by segment, or week by week."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from crmkit._compat import safe_indexing
+from crmkit._frames import make_frame
+from crmkit._groups import group_codes
+from crmkit._tables import backend_of
+from crmkit.exceptions import ParameterError
+from crmkit.metrics import Estimate
+from crmkit.satisfaction._indices import acsi
+
+
+def index_table(
+    index: Callable[..., Estimate], answers: Any, by: Any, *, sample_weight: Any = None, **options: Any
+) -> Any:
+    """Estimate an index in each segment.
+
+    Parameters
+    ----------
+    index : function
+        Such as `nps`.
+    answers : array-like of shape (n,)
+        What it takes; of `acsi` a tuple of three.
+    by : array-like of shape (n,)
+        The segment of each respondent: text, numbers, categories, or dates such as that of the week.
+    sample_weight : array-like of shape (n,), default=None
+        As of `rating_mean`.
+    **options : object
+        Further parameters of the index.
+
+    Returns
+    -------
+    frame
+        ``segment``, ``value``, ``low``, ``high`` and ``n``, one row per segment, sorted; respondents without
+        one are the last. NaN without answers, or with too few for an interval. polars if `by` is.
+
+    Examples
+    --------
+    >>> from crmkit.satisfaction import index_table, nps
+    >>> index_table(nps, [10, 9, 3, 10, 8, 10, 2, 9, 10, 7], ["north"] * 4 + ["south"] * 6).round(1)
+      segment  value   low  high  n
+    0   north   50.0 -33.6  90.7  4
+    1   south   33.3 -26.7  71.2  6
+    """
+    parts = tuple(answers) if index is acsi else (answers,)
+    index(*parts, sample_weight=sample_weight, **options)  # says once what is wrong or doubtful
+    code, labels = group_codes(by, len(parts[0]), "index_table", "by")
+    table = np.full((4, len(labels)), np.nan)
+    table[3] = 0
+    order = np.argsort(code, kind="stable")
+    for j, rows in enumerate(np.split(order, np.cumsum(np.bincount(code))[:-1])):
+        weight = None if sample_weight is None else np.asarray(sample_weight)[rows]
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                one = index(*(safe_indexing(part, rows) for part in parts), sample_weight=weight, **options)
+        except ParameterError:  # no answers
+            continue
+        table[:, j] = one.value, one.low, one.high, one.n
+    return segment_frame(labels, table, by)
+
+
+def segment_frame(labels: list[Any], table: Any, by: Any) -> Any:
+    """Return a row per segment of value, low, high and n; open ends are missing. polars if `by` is."""
+    backend = backend_of(by)
+    if backend == "polars":
+        labels = [None if label != label else label for label in labels]  # noqa: PLR0124  NaN
+    value, low, high = np.where(np.isinf(table[:3]), np.nan, table[:3])
+    n = table[3].astype(np.int64)
+    return make_frame({"segment": labels, "value": value, "low": low, "high": high, "n": n}, backend)
