@@ -38,7 +38,7 @@ def one_factor(correlations: Any, start: Floats | None = None) -> Floats:
             rest = (loadings**2).sum(axis=-1) - loadings[..., i] ** 2
             best = (others[..., i, :] * loadings).sum(axis=-1) / np.where(rest > 0.0, rest, np.inf)
             loadings[..., i] = np.clip(best, -1.0, 1.0)
-        if np.abs(loadings - before).max() < 1e-10:
+        if np.abs(loadings - before).max(initial=0.0) < 1e-10:
             break
     return np.where(loadings.sum(axis=-1, keepdims=True) < 0.0, -loadings, loadings)
 
@@ -53,5 +53,5 @@ def smc(correlations: Any) -> Floats:
     """
     roots, vectors = np.linalg.eigh(np.asarray(correlations, dtype=np.float64))
     # Roots of 0, and those below that pairwise deletion makes, belong to what questions give of each other.
-    roots = np.maximum(roots, 1e-30)
+    roots = np.maximum(roots, 1e-16)
     return 1.0 - 1.0 / (vectors**2 / roots[..., None, :]).sum(axis=-1)
