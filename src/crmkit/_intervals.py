@@ -22,35 +22,20 @@ Floats = NDArray[np.float64]
 
 
 def normal_quantile(coverage: float) -> float:
-    """Return the z for which this share of a normal distribution lies within z standard deviations.
-
-    Examples
-    --------
-    >>> round(normal_quantile(0.95), 4)
-    1.96
-    """
+    """Return the z for which this share of a normal distribution lies within z standard deviations."""
     return NormalDist().inv_cdf((1 + coverage) / 2)
 
 
 def student_quantile(coverage: float, df: Any) -> Any:
-    """Return the same of Student's t; infinite without a degree of freedom.
+    """Return the same of Student's t; infinite without a degree of freedom."""
+    from scipy.special import stdtrit  # metrics imports this file, and needs no scipy
 
-    Examples
-    --------
-    >>> student_quantile(0.95, np.array([0, 1, 9])).round(4)
-    array([    inf, 12.7062,  2.2622])
-    """
-    from scipy.special import stdtrit  # metrics imports this file, and most of it needs no scipy
-
-    with np.errstate(over="ignore"):
-        t = stdtrit(df, (1 + coverage) / 2)
+    t = stdtrit(df, (1 + coverage) / 2)
     return np.where(np.isfinite(t), t, np.inf)
 
 
 def wilson(share: Any, n: Any, coverage: float) -> tuple[Any, Any]:
     """Return the ends of Wilson's interval of a share; NaN where the share is.
-
-    With weights, `n` is the effective one and need not be whole.
 
     Examples
     --------
@@ -69,13 +54,7 @@ def wilson(share: Any, n: Any, coverage: float) -> tuple[Any, Any]:
 
 
 def effective_n(weight: Floats) -> float:
-    """Return Kish's effective number of rows: how many rows of equal weight would say as much of a mean.
-
-    Examples
-    --------
-    >>> effective_n(np.array([1.0, 1.0, 1.0])), round(effective_n(np.array([1.0, 1.0, 4.0])), 9)
-    (3.0, 2.0)
-    """
+    """Return Kish's effective number of rows: how many of equal weight would say as much of a mean."""
     weight = weight / weight.max()
     return float(weight.sum() ** 2 / (weight @ weight))
 
@@ -84,30 +63,13 @@ def weighted_means(values: Floats, weight: Floats, code: NDArray[Any], n_groups:
     """Return the mean, its standard error and the effective n of each group of rows.
 
     With shares h = w / sum(w) the variance is sum(h² (x - mean)²) n / (n - 1) at n = 1 / sum(h²): the linearised
-    one of survey samples. Weights of 1 give s² / n. The error of one row is infinite, of none all is NaN.
-
-    Parameters
-    ----------
-    values, weight : ndarray of float64, shape (n,)
-        Nothing missing; weights are not negative, and not all 0.
-    code : ndarray of int, shape (n,)
-        The group of each row, from 0.
-    n_groups : int
-
-    Returns
-    -------
-    mean, standard_error, n_effective : ndarray of float64, shape (n_groups,)
-
-    Examples
-    --------
-    >>> weighted_means(np.array([1.0, 3.0, 5.0]), np.ones(3), np.array([0, 0, 1]), 2)
-    (array([2., 5.]), array([ 1., inf]), array([2., 1.]))
+    one of survey samples, s² / n where weights are alike. The error of one row is infinite, of none all is NaN.
     """
 
     def total(rows: Any) -> Floats:
         return np.bincount(code, weights=rows, minlength=n_groups).astype(np.float64)
 
-    weight = weight / weight.max() if len(weight) else weight
+    weight = weight / weight.max(initial=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         whole = total(weight)
         mean = total(weight * values) / whole
@@ -118,26 +80,13 @@ def weighted_means(values: Floats, weight: Floats, code: NDArray[Any], n_groups:
 
 
 def weighted_mean(values: Floats, weight: Floats) -> tuple[float, float, float]:
-    """Return the mean, its standard error and the effective n of all rows, as `weighted_means` does.
-
-    Examples
-    --------
-    >>> weighted_mean(np.array([1.0, 3.0]), np.ones(2))
-    (2.0, 1.0, 2.0)
-    """
+    """Return the mean, its standard error and the effective n of all rows, as `weighted_means` does."""
     mean, error, n = weighted_means(values, weight, np.zeros(len(values), dtype=np.intp), 1)
     return float(mean[0]), float(error[0]), float(n[0])
 
 
 def student_interval(mean: Any, standard_error: Any, n: Any, coverage: float) -> tuple[Any, Any]:
-    """Return the ends of the t interval of means; infinite where one row stands for itself.
-
-    Examples
-    --------
-    >>> low, high = student_interval(2.0, 1.0, 2.0, 0.95)
-    >>> print(f"{low:.3f} {high:.3f}")
-    -10.706 14.706
-    """
+    """Return the ends of the t interval of means; infinite where one row stands for itself."""
     with np.errstate(invalid="ignore"):
         # Values that are all alike have no error, however few they are.
         half = np.where(standard_error == 0, 0.0, student_quantile(coverage, n - 1) * standard_error)

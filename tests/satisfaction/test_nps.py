@@ -236,7 +236,9 @@ def test_codes_and_texts():
 
 def test_other_scales_need_both_cuts():
     stars = [5, 5, 4, 2, 1]
-    with pytest.raises(ParameterError, match="nps knows .* scales of 0 to 10 and 1 to 10 alone. On 1 to 5 give promoters"):
+    with pytest.raises(
+        ParameterError, match="nps knows .* scales of 0 to 10 and 1 to 10 alone. On 1 to 5 give promoters"
+    ):
         nps(stars, scale=(1, 5))
     with pytest.raises(ParameterError, match="On 1 to 5 give promoters, "):
         nps(stars, scale=(1, 5), promoters=5)

@@ -96,7 +96,7 @@ def test_weights_and_scales_of_items():
     ("before", "after", "options", "error", "message"),
     [
         (np.ones((3, 2)), np.ones((3, 3)), {}, ParameterError, r"Got the shapes \(3, 2\) and \(3, 3\)"),
-        (np.full((3, 2), 6), np.full((3, 2), 6), {}, ParameterError, "has 22 items. Got 2: say which belong together"),
+        (np.full((3, 2), 6), np.full((3, 2), 6), {}, ParameterError, "has 22 items. Got 2: say what belongs together"),
         ([[6, 6]], [[5, 5]], {"dimensions": {"a": [0, 7]}}, ColumnNotFoundError, "dimensions=7"),
         ([[6, 6]], [[5, 5]], {"dimensions": {"a": []}}, ParameterError, "'dimensions' parameter of servqual"),
         ([[6, 6]], [[5, 5]], {"dimensions": {"a": "x0"}}, ParameterError, "'dimensions' parameter of servqual"),
@@ -105,7 +105,7 @@ def test_weights_and_scales_of_items():
         ([[6, 9]], [[5, 5]], {"dimensions": PARTS}, ParameterError, "off the scale"),
         ([[6, 6]], [[5, 5]], {"dimensions": {"a": [0]}, "importance": {"b": 1}}, ParameterError, "'importance'"),
         ([[6, 6]], [[5, 5]], {"dimensions": {"a": [0]}, "importance": {"a": 0}}, ParameterError, "not all 0"),
-        ([[6, 6]], [[5, 5]], {"dimensions": {"a": [0]}, "importance": {"a": -1}}, ParameterError, "not negative"),
+        ([[6, 6]], [[5, 5]], {"dimensions": {"a": [0]}, "importance": {"a": -1}}, ParameterError, "none negative"),
         ([[np.nan]], [[5]], {"dimensions": {"a": [0]}}, ParameterError, "servqual got no answers"),
     ],
 )

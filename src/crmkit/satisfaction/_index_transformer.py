@@ -21,35 +21,28 @@ from crmkit.satisfaction._answers import read_answers
 from crmkit.satisfaction._indices import acsi_points, top_cut
 from crmkit.satisfaction._nps import nps_cuts
 
+_OWNER = "SurveyIndexTransformer"
 _SCALES = {"nps": (0, 10), "csat": (1, 5), "ces": (1, 7), "acsi": (1, 10)}
 
 
 class SurveyIndexTransformer(TransformerMixin, BaseEstimator):
-    """Answers as points, one number a respondent, whose mean is an index.
-
-    A control chart, a model or a test of two groups takes them as they are.
+    """Answers as the points of respondents whose mean is an index: for charts, models and tests.
 
     Parameters
     ----------
     index : {"nps", "csat", "ces", "acsi"}, default="nps"
         -100, 0 or 100; 0 or 1; the answer; 0 to 100.
     scale : (low, high) or mapping of texts to numbers, default=None
-        What can be answered to each question; None: the default of the function.
-    promoters, detractors : float, default=None
-        As of `nps`.
-    top : int, default=2
-        As of `csat`.
-    weights : (float, float, float), default=None
-        As of `acsi`; None: all alike.
-    not_applicable : list, default=()
-        Codes that mean no answer.
+        Of each question; None: the default of the function.
+    promoters, detractors, top, weights, not_applicable
+        As of `nps`, `csat` and `acsi`.
 
     Attributes
     ----------
     scale_ : (low, high) or mapping
         The scale used.
     cuts_ : tuple of float
-        The least answer that promotes and the greatest that detracts; the least that is satisfied; or none.
+        The least answer that promotes and the greatest that detracts; the least of the top; or none.
 
     Examples
     --------
@@ -98,7 +91,7 @@ class SurveyIndexTransformer(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : frame or array of shape (n, k)
-            Respondents and questions; of "acsi" the three of `acsi`, in their order.
+            Questions in columns; of "acsi" its three.
         y : object, default=None
             Ignored.
 
@@ -107,15 +100,13 @@ class SurveyIndexTransformer(TransformerMixin, BaseEstimator):
         SurveyIndexTransformer
         """
         self._validate_params()
-        owner = type(self).__name__
-        scale = _SCALES[self.index] if self.scale is None else self.scale
-        cuts: tuple[float, ...] = ()
-        if self.index == "nps":
-            cuts = nps_cuts(scale, self.promoters, self.detractors, owner)
-        elif self.index == "csat":
-            cuts = (top_cut(scale, self.top, owner),)
         with all_or_nothing(self):
-            self.scale_, self.cuts_ = scale, cuts
+            self.scale_ = scale = _SCALES[self.index] if self.scale is None else self.scale
+            self.cuts_: tuple[float, ...] = ()
+            if self.index == "nps":
+                self.cuts_ = nps_cuts(scale, self.promoters, self.detractors, _OWNER)
+            elif self.index == "csat":
+                self.cuts_ = (top_cut(scale, self.top, _OWNER),)
             self._points(X, reset=True)
         return self
 
@@ -130,7 +121,7 @@ class SurveyIndexTransformer(TransformerMixin, BaseEstimator):
         Returns
         -------
         frame or array of shape (n, k), of "acsi" (n, 1)
-            NaN where there is no answer. A frame for a frame, polars for polars.
+            As X is; NaN without an answer.
         """
         check_is_fitted(self)
         points = self._points(X, reset=False)
@@ -140,7 +131,7 @@ class SurveyIndexTransformer(TransformerMixin, BaseEstimator):
         return points
 
     def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:  # noqa: ARG002  likewise
-        """Give the names of the columns: ``nps_recommend`` of a question "recommend", or ``acsi``.
+        """Give the names of the columns: ``acsi``, or ``nps_{question}`` and the like.
 
         Parameters
         ----------
@@ -158,13 +149,14 @@ class SurveyIndexTransformer(TransformerMixin, BaseEstimator):
         return np.array([f"{self.index}_{name}" for name in names], dtype=object)
 
     def _points(self, X: Any, *, reset: bool) -> Floats:
-        owner = type(self).__name__
         options: dict[str, Any] = {"estimator": self, "reset": reset, "not_applicable": self.not_applicable}
-        values = read_answers(X, self.scale_, owner, **options).values
+        values = read_answers(X, self.scale_, _OWNER, **options).values
         if self.index == "acsi":
             if values.shape[1] != 3:
-                raise ParameterError(f"{owner}(index='acsi') takes three questions. Got {values.shape[1]} columns.")
-            return acsi_points(values, self.scale_, (1, 1, 1) if self.weights is None else self.weights, owner)[:, None]
+                raise ParameterError(f"{_OWNER}(index='acsi') takes three questions. Got {values.shape[1]} columns.")
+            return acsi_points(values, self.scale_, (1, 1, 1) if self.weights is None else self.weights, _OWNER)[
+                :, None
+            ]
         if self.index == "ces":
             return values
         points = (values >= self.cuts_[0]).astype(np.float64)

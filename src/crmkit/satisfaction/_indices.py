@@ -1,4 +1,4 @@
-"""Indices of satisfaction: the mean or a share of one number a respondent, with the interval that suits it."""
+"""Indices of satisfaction: means and shares of answers, each with the interval that suits it."""
 
 from __future__ import annotations
 
@@ -50,17 +50,11 @@ def rating_mean(
     crmkit.exceptions.ParameterError
         If answers are off the scale, text without a mapping, or all missing; or a weight is negative.
 
-    Warns
-    -----
-    crmkit.exceptions.CrmkitWarning
-        If no answer is above the middle of the scale, which may be the wrong one.
-
     Notes
     -----
-    The interval is Student's, its variance linearised, with Kish's effective n under weights. One answer says
-    nothing of its error: both ends are infinite. Where nearly all answer the same it promises too much: with
-    80 % at the top of 1 to 5 and 8 % at the bottom, 95 % intervals of 25, 100 and 1,000 answers hold the true
-    mean in 90.7, 93.7 and 94.7 %.
+    Student's interval, linearised and with Kish's effective n under weights; infinite for one answer. Where
+    nearly all answer the same it covers too little: with 80 % at the top of 1 to 5 and 8 % at the bottom, 95 %
+    intervals of 25, 100 and 1,000 answers hold the true mean in 90.7, 93.7 and 94.7 %.
 
     Examples
     --------
@@ -82,7 +76,7 @@ def bayesian_average(
     coverage: float = 0.95,
     not_applicable: Any = (),
 ) -> Estimate:
-    """Mean of ratings, drawn to a prior mean where there are few: for ranking.
+    """Mean of ratings, drawn to a prior mean while there are few, as rankings need it.
 
     Parameters
     ----------
@@ -98,8 +92,8 @@ def bayesian_average(
     Returns
     -------
     Estimate
-        (v R + m C) / (v + m), of v ratings of mean R and a prior mean C worth m; v is effective under weights.
-        The interval is that of a normal mean with this prior, t s / sqrt(v + m) to both sides.
+        (v R + m C) / (v + m) of v ratings (the effective n under weights) of mean R, and a prior mean C worth m.
+        The interval is a normal mean's with this prior, t s / sqrt(v + m) to both sides.
 
     Examples
     --------
@@ -135,7 +129,7 @@ def csat(
     answers, scale
         As of `rating_mean`.
     top : int, default=2
-        How many of the highest answers are satisfied: whole steps of (low, high), or numbers of the mapping.
+        How many of the highest answers count: whole steps of (low, high), or numbers of the mapping.
     sample_weight, coverage, not_applicable
         As of `rating_mean`.
 
@@ -146,8 +140,8 @@ def csat(
 
     Notes
     -----
-    Coverage swings with n and the share: for shares of 0.02 to 0.98, 95 % intervals of 25, 100 and 1,000
-    answers hold the true one in 91 to 97, 93 to 97 and 94 to 96 %.
+    For shares of 0.02 to 0.98, 95 % intervals of 25, 100 and 1,000 answers hold the true one in 91 to 97, 93 to 97
+    and 94 to 96 %.
 
     Examples
     --------
@@ -222,7 +216,7 @@ def acsi(
     satisfaction, confirmation, ideal : array-like of shape (n,)
         Overall satisfaction, how far expectations were met, how close it comes to an ideal.
     scale
-        As of `rating_mean`, for each.
+        As of `rating_mean`.
     weights : (float, float, float), default=(1, 1, 1)
         Of the three, in any unit.
     sample_weight, coverage, not_applicable
@@ -325,8 +319,8 @@ def used(points: Floats, sample_weight: Any, coverage: float, owner: str) -> tup
     kept = ~np.isnan(points) & (weight > 0)
     if not kept.any():
         raise ParameterError(
-            f"{owner} got no answers: all of {len(points):,} are missing or without weight. Look at the column, and at "
-            "what not_applicable and sample_weight leave out."
+            f"{owner} got no answers: all of {len(points):,} are missing or without weight. Look at the column, "
+            "not_applicable and sample_weight."
         )
     if not kept.all():
         points, weight = points[kept], weight[kept]
@@ -363,14 +357,19 @@ def top_cut(scale: Any, top: Any, owner: str) -> float:
     return float(levels[-check_int("top", top, owner, low=1, high=len(levels) - 1)])
 
 
+def shares(name: str, points: Any, n: int, owner: str) -> Floats:
+    """Return points, in any unit, as shares of their sum."""
+    share: Floats = check_vector(name, points, np.float64, owner, n=n)
+    if share.min() < 0 or not share.sum() > 0:
+        raise parameter_error(name, points, "numbers, none negative and not all 0", owner)
+    return share / share.sum()
+
+
 def acsi_points(answers: Floats, scale: Any, weights: Any, owner: str) -> Floats:
     """Return the index of each respondent; NaN where one of three answers is missing."""
     low, high = ends_of(scale, owner)
-    share = check_vector("weights", weights, np.float64, owner, n=3)
-    if share.min() < 0 or not share.sum() > 0:
-        raise parameter_error("weights", weights, "three numbers, none negative and not all 0", owner)
     # Added up row by row: a matrix product rounds by the number of rows.
-    return ((answers - low) * (share / share.sum())).sum(axis=1) * (100 / (high - low))
+    return ((answers - low) * shares("weights", weights, 3, owner)).sum(axis=1) * (100 / (high - low))
 
 
 def warn_incomplete(answers: Floats, owner: str) -> None:

@@ -83,10 +83,10 @@ def nps(
     >>> f"{nps([10] * 50 + [8] * 30 + [0] * 20, interval='wald'):.2f}"
     '30.00 [14.69, 45.31]'
     """
-    owner = "nps"
-    cuts = nps_cuts(scale, promoters, detractors, owner)
-    counted = _count(answers, scale, cuts, sample_weight, coverage, not_applicable, owner)
-    return _estimate([counted], interval, n_resamples, random_state, coverage, owner)
+    samples = [(answers, sample_weight)]
+    return _estimate(
+        "nps", samples, scale, promoters, detractors, interval, n_resamples, random_state, coverage, not_applicable
+    )
 
 
 def nps_difference(
@@ -130,13 +130,10 @@ def nps_difference(
     >>> nps_difference(april, march)
     15 [-7, 36] (95%, n=200, adjusted Wald)
     """
-    owner = "nps_difference"
-    cuts = nps_cuts(scale, promoters, detractors, owner)
-    counted = [
-        _count(answers, scale, cuts, weight, coverage, not_applicable, owner)
-        for answers, weight in ((first, first_weight), (second, second_weight))
-    ]
-    return _estimate(counted, interval, n_resamples, random_state, coverage, owner)
+    owner, samples = "nps_difference", [(first, first_weight), (second, second_weight)]
+    return _estimate(
+        owner, samples, scale, promoters, detractors, interval, n_resamples, random_state, coverage, not_applicable
+    )
 
 
 def nps_cuts(scale: Any, promoters: Any, detractors: Any, owner: str) -> tuple[float, float]:
@@ -156,22 +153,28 @@ def nps_cuts(scale: Any, promoters: Any, detractors: Any, owner: str) -> tuple[f
     return promoters, detractors
 
 
-def _count(
-    answers: Any, scale: Any, cuts: tuple[float, float], weight: Any, coverage: float, codes: Any, owner: str
-) -> tuple[float, ...]:
-    """Add up promoters, detractors and all; say how many answers that rests on, and how many there are."""
-    values, weight = used(one_question(answers, scale, owner, codes), weight, coverage, owner)
-    # Added up alike, so that the share of everybody is 1.
-    promote, detract = (weight[rows].sum() for rows in (values >= cuts[0], values <= cuts[1]))
-    return promote, detract, weight.sum(), effective_n(weight), len(values)
-
-
 def _estimate(
-    samples: list[tuple[float, ...]], interval: str, n_resamples: Any, random_state: Any, coverage: float, owner: str
+    owner: str,
+    samples: list[tuple[Any, Any]],
+    scale: Any,
+    promoters: Any,
+    detractors: Any,
+    interval: str,
+    n_resamples: Any,
+    random_state: Any,
+    coverage: float,
+    not_applicable: Any,
 ) -> Estimate:
     """Estimate the score of one sample, or the difference of two."""
     check_option("interval", interval, list(_METHODS), owner)
-    promote, detract, whole, n, rows = np.array(samples).T
+    least, most = nps_cuts(scale, promoters, detractors, owner)
+    counted = []
+    for answers, given in samples:
+        values, weight = used(one_question(answers, scale, owner, not_applicable), given, coverage, owner)
+        # Added up alike, so that the share of everybody is 1.
+        sums = [(weight * rows).sum() for rows in (values >= least, values <= most, True)]
+        counted.append((*sums, effective_n(weight), len(values)))
+    promote, detract, whole, n, rows = np.array(counted).T
     sign = np.array([100.0, -100.0])[: len(n)]
     value = (sign * (promote - detract) / whole).sum()
     p, d = promote / whole, detract / whole
@@ -185,7 +188,7 @@ def _estimate(
             drawn += sign[j] / m * (counts[:, 0] - counts[:, 1])
         low, high = np.quantile(drawn, [(1 - coverage) / 2, (1 + coverage) / 2], method="weibull")
     else:
-        more = 3 / len(n) if interval == "adjusted_wald" else 0.0
+        more = 3 / len(n) if interval == "adjusted_wald" else 0
         p, d = ((share * n + more / 4) / (n + more) for share in (p, d))
         variance = np.maximum(p + d - (p - d) ** 2, 0) / (n + more)
         half = 100 * normal_quantile(coverage) * np.sqrt(variance.sum())

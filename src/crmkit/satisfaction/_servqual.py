@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from crmkit._decisions import Floats
-from crmkit._validation import check_vector, parameter_error
+from crmkit._validation import parameter_error
 from crmkit.exceptions import ColumnNotFoundError, ParameterError
 from crmkit.metrics import Estimate
 from crmkit.satisfaction._answers import read_answers
-from crmkit.satisfaction._indices import mean_of, warn_incomplete
+from crmkit.satisfaction._indices import mean_of, shares, warn_incomplete
 
 #: The dimensions of the questionnaire of 22 items, and how many each has.
 _STANDARD = {"tangibles": 4, "reliability": 5, "responsiveness": 4, "assurance": 4, "empathy": 5}
@@ -100,18 +100,19 @@ def servqual(
         read_answers(answers, scale, owner, not_applicable=not_applicable) for answers in (expectations, perceptions)
     )
     if before.values.shape != after.values.shape:
-        raise ParameterError(
-            f"{owner} takes the same items of the same respondents twice. Got the shapes {before.values.shape} and "
-            f"{after.values.shape}."
-        )
+        shapes = f"Got the shapes {before.values.shape} and {after.values.shape}."
+        raise ParameterError(f"{owner} takes the same items of the same respondents twice. {shapes}")
     gaps, names = after.values - before.values, after.names
     places = _places(dimensions, names)
-    share = _shares(importance, list(places))
+    points: Any = dict.fromkeys(places, 1) if importance is None else importance
+    if not isinstance(points, Mapping) or set(points) != set(places):
+        raise parameter_error("importance", importance, f"a mapping of {list(places)} to points, or None", owner)
+    share = shares("importance", [points[name] for name in places], len(places), owner)
     own = np.column_stack([_row_means(gaps[:, items]) for items in places.values()])
     warn_incomplete(own, owner)
 
-    def estimate(points: Floats) -> Estimate:
-        return mean_of(points, sample_weight, coverage, owner)
+    def estimate(gap: Floats) -> Estimate:
+        return mean_of(gap, sample_weight, coverage, owner)
 
     return Servqual(
         estimate((own * share).sum(axis=1)),
@@ -132,7 +133,7 @@ def _places(dimensions: Any, names: list[str]) -> dict[str, list[int]]:
     if dimensions is None:
         if len(names) != 22:
             raise ParameterError(
-                f"The standard questionnaire of servqual has 22 items. Got {len(names)}: say which belong together, "
+                f"The standard questionnaire of servqual has 22 items. Got {len(names)}: say what belongs together, "
                 "dimensions={'reliability': ['q1', 'q2'], …}."
             )
         items = iter(range(22))
@@ -146,14 +147,3 @@ def _places(dimensions: Any, names: list[str]) -> dict[str, list[int]]:
         if item not in keys:
             raise ColumnNotFoundError.from_name("dimensions", item, names)
     return {str(name): [keys[item] for item in part] for name, part in dimensions.items()}
-
-
-def _shares(importance: Any, names: list[str]) -> Floats:
-    if importance is None:
-        return np.full(len(names), 1 / len(names))
-    if not isinstance(importance, Mapping) or set(importance) != set(names):
-        raise parameter_error("importance", importance, f"a mapping of {names} to points, or None", "servqual")
-    points = check_vector("importance", [importance[name] for name in names], np.float64, "servqual")
-    if points.min() < 0 or not points.sum() > 0:
-        raise parameter_error("importance", importance, "of points not negative, and not all 0", "servqual")
-    return points / points.sum()
