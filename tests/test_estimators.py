@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
@@ -15,6 +16,7 @@ from crmkit.churn import ChurnClassifier, ChurnProfit
 from crmkit.features import RFMTransformer, WindowAggregator
 from crmkit.forecast import CrostonForecaster, DemandForecaster, EMAForecaster, LagFeatures
 from crmkit.recommend import ItemCosineRecommender, PopularityRecommender
+from crmkit.satisfaction import SatisfactionScorer
 from crmkit.smoothing import CUSUMChart, EWMAChart, MovingAverageSmoother, PChart
 from crmkit.testing import all_estimators, check_snapshot_estimator, estimator_checks
 
@@ -62,6 +64,7 @@ FEWEST: dict[str, tuple[int, int]] = {
     "PopularityRecommender": (40, 13),
     "RFMTransformer": (1, 13),
     "RepeatPurchaseRecommender": (40, 13),
+    "SatisfactionScorer": (40, 20),
     "SeasonalNaiveForecaster": (1, 14),
     "ShiftedBetaGeometric": (1, 13),
     "SurveyIndexTransformer": (40, 10),
@@ -74,6 +77,10 @@ FEWEST: dict[str, tuple[int, int]] = {
 TABLES: dict[str, tuple[Any, Any]] = {
     "ChurnClassifier": (np.random.default_rng(0).normal(size=(80, 3)), np.arange(80) % 2),
     "EMASmoother": (np.random.default_rng(0).normal(size=(30, 12)), None),
+    "SatisfactionScorer": (
+        pd.DataFrame(np.random.default_rng(0).choice([1.0, 2, 3, 4, 5, np.nan], size=(40, 4))).add_prefix("q"),
+        None,
+    ),
 }
 
 #: What an estimator needs to be told that cannot have a default.
@@ -95,12 +102,17 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
         "weights": [0.2, 1.0],
     },
     "MovingAverageSmoother": {"window": 3},
+    "SatisfactionScorer": {"scale": (-1000, 1000)},
     "ShiftedBetaGeometric": {"start": "order", "end": "cancel"},
     "SurveyIndexTransformer": {"scale": (-1e9, 1e9), "promoters": 1.0, "detractors": -1.0},
 }
 
 #: Settings by which estimators decide in another way, each with all of scikit-learn's checks beside the default's.
-SETTINGS: list[Any] = [ChurnClassifier(LogisticRegression(), profit=ChurnProfit())]
+SETTINGS: list[Any] = [
+    ChurnClassifier(LogisticRegression(), profit=ChurnProfit()),
+    SatisfactionScorer(scale=(-1000, 1000), item_weights="drivers"),
+    SatisfactionScorer(scale=(-1000, 1000), item_weights="factor", missing="impute"),
+]
 
 
 def instances() -> dict[str, Any]:
@@ -151,6 +163,7 @@ VARIANTS: list[Any] = [
     MovingAverageSmoother(4, center=True, n_jobs=2),
     MovingAverageSmoother(5, min_periods=1, statistic="median"),
     PChart(limits="sigma"),
+    SatisfactionScorer(scale=(0, 100), reverse=[0], method="top_box", box_width=50, missing="complete"),
     WindowAggregator(
         {"36h": "sum", ("365D", "335D"): ["count", "mean", "std"], "all": ["share", "trend", "regularity", "orders"]},
         by_kind=True,

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from crmkit.events import EventLog
     from crmkit.features import RFMTransformer
     from crmkit.recommend import ItemCosineRecommender
+    from crmkit.satisfaction import SatisfactionScorer
     from crmkit.smoothing import EMASmoother
     from crmkit.value import CLVEstimator
 
@@ -64,6 +65,7 @@ _FLAGSHIPS = {
     "EventLog": "crmkit.events",
     "ItemCosineRecommender": "crmkit.recommend",
     "RFMTransformer": "crmkit.features",
+    "SatisfactionScorer": "crmkit.satisfaction",
 }
 
 __all__ = [
@@ -73,6 +75,7 @@ __all__ = [
     "EventLog",
     "ItemCosineRecommender",
     "RFMTransformer",
+    "SatisfactionScorer",
     "__version__",
     "churn",
     "cohorts",

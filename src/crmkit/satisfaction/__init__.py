@@ -8,10 +8,12 @@ from crmkit.satisfaction._index_transformer import SurveyIndexTransformer
 from crmkit.satisfaction._indices import SurveyTotal, acsi, bayesian_average, ces, csat, rating_mean, survey_total
 from crmkit.satisfaction._nps import nps, nps_difference
 from crmkit.satisfaction._reliability import Reliability, cronbach_alpha, reliability
+from crmkit.satisfaction._scorer import SatisfactionScorer
 from crmkit.satisfaction._servqual import Servqual, servqual
 
 __all__ = [
     "Reliability",
+    "SatisfactionScorer",
     "Servqual",
     "SurveyIndexTransformer",
     "SurveyTotal",

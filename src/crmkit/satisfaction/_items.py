@@ -1,0 +1,181 @@
+"""What a scorer learns of each question: statistics, reliability, and weights."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from crmkit._intervals import effective_n
+from crmkit._validation import check_vector, parameter_error
+from crmkit.exceptions import CrmkitWarning, ParameterError
+from crmkit.satisfaction._answers import Answers, Questions
+from crmkit.satisfaction._relative_weights import relative_weights
+from crmkit.satisfaction._reliability import Reliability, reliability_of
+
+Floats = NDArray[np.float64]
+
+_OWNER = "SatisfactionScorer"
+
+
+def item_statistics(answers: Answers, weight: Floats, box_width: int) -> pd.DataFrame:
+    """One row for each question; what cannot be had is NaN."""
+    rows = []
+    for x, low, high in zip(answers.values.T, answers.low, answers.high, strict=True):
+        known = ~np.isnan(x)
+        given, w = x[known], weight[known]
+        found = np.full(4, np.nan)
+        if len(given):
+            share, n = w / w.sum(), effective_n(w)
+            mean = share @ given
+            # Answers that are all alike may differ from their mean by rounding.
+            variance = share @ (given - mean) ** 2 if given.min() < given.max() else 0.0
+            sd = np.sqrt(variance * n / (n - 1)) if len(given) > 1 else np.nan
+            found[:] = (
+                mean,
+                sd,
+                share @ in_top_box(given, high, box_width),
+                share @ in_bottom_box(given, low, box_width),
+            )
+        rows.append([len(given), len(x) - len(given), *found])
+    columns = ["n", "missing", "mean", "sd", "top_box", "bottom_box"]
+    return pd.DataFrame(rows, index=pd.Index(answers.names, name="question"), columns=columns)
+
+
+def in_top_box(x: Floats, high: float, width: int) -> NDArray[np.bool_]:
+    """Whether answers are among the highest, which are 1 apart; False where there is none."""
+    return x >= high - (width - 1)
+
+
+def in_bottom_box(x: Floats, low: float, width: int) -> NDArray[np.bool_]:
+    """Whether answers are among the lowest."""
+    return x <= low + (width - 1)
+
+
+def medians(answers: Answers, weight: Floats) -> Floats:
+    """The weighted median of each question; halfway between two answers where half of the weight is up to one."""
+    found = np.empty(len(answers.names))
+    for j, (name, x) in enumerate(zip(answers.names, answers.values.T, strict=True)):
+        known = ~np.isnan(x)
+        if not known.any():
+            raise ParameterError(
+                f"{_OWNER}(missing='impute') has no answer to {name!r}, and so no median. Leave it out."
+            )
+        levels, place = np.unique(x[known], return_inverse=True)
+        share = np.cumsum(np.bincount(place, weights=weight[known]))
+        around = share[-1] / 2 * np.array([1 - 1e-12, 1 + 1e-12])  # sums differ by rounding
+        found[j] = levels[np.searchsorted(share, around)].mean()
+    return found
+
+
+def item_reliability(
+    answers: Answers, weight: Floats, missing: str, differ: NDArray[np.bool_], *, needed: bool
+) -> Reliability | None:
+    """Reliability of the questions that not everybody answered alike; None if it cannot be had, unless it must."""
+    values, names = answers.values, answers.names
+    width = answers.high - answers.low
+    if width.min() < width.max():
+        values = (values - answers.low) / width  # as the score has them
+    if not differ.all():
+        _warn(f"leaves questions out of reliability_ that everybody answered alike, or nobody: {_of(names, ~differ)}.")
+        values, names = values[:, differ], _of(names, differ)
+    how: Any = {"available": "pairwise", "complete": "listwise", "impute": "impute"}[missing]
+    try:
+        return reliability_of(values, names, weight, _OWNER, how)
+    except ParameterError as error:
+        if needed:
+            raise
+        # A score needs no reliability: it is one respondent's answers to one question, too.
+        _warn(f"has no reliability_: {error}")
+        return None
+
+
+def declared_weights(declared: Any, questions: Questions) -> Floats:
+    """The weights that a mapping gives to each question, made to sum to 1; None gives all the same."""
+    names = questions.names
+    if declared is None:
+        return np.full(len(names), 1 / len(names))
+    weights = np.full(len(names), np.nan)
+    for key, value in declared.items():
+        good = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
+        weights[questions.place("item_weights", key)] = value if good else -1.0
+    lacking = _of(names, np.isnan(weights))
+    if lacking or weights.min() < 0 or not weights.any():
+        hint = f"It has none for {lacking}: write 0 to leave a question out." if lacking else ""
+        allowed = "None, 'drivers', 'factor', or a mapping of each question to a number of at least 0, not all 0"
+        raise parameter_error("item_weights", declared, allowed, _OWNER, hint)
+    return weights / weights.sum()
+
+
+def overall_satisfaction(y: Any, n: int) -> Floats:
+    """The y of "drivers", NaN where it is not known."""
+    if y is None:
+        raise ParameterError(
+            f"{_OWNER}(item_weights='drivers') requires y to be passed, but the target y is None. Give overall "
+            "satisfaction, one number for each respondent."
+        )
+    overall = check_vector("y", y, np.float64, f"{_OWNER}.fit", n=n, finite=False)
+    if np.isinf(overall).any():
+        raise ParameterError(f"The 'y' parameter of {_OWNER}.fit holds infinite values. Pass NaN where it is unknown.")
+    return overall
+
+
+def driver_weights(answers: Answers, overall: Floats, weight: Floats) -> Floats:
+    """Relative weights of the questions in explaining overall satisfaction."""
+    table, names = np.column_stack([answers.values, overall]), [*answers.names, "y"]
+    complete = ~np.isnan(table).any(axis=1)
+    n = int(complete.sum())
+    if n < len(table):
+        _warn(f"learns item_weights='drivers' from {n:,} of {len(table):,} respondents: others lack an answer or y.")
+        table, weight = table[complete], weight[complete]
+    refuse_alike(table, names, "drivers")
+    if n <= len(names):
+        _warn(f"learns the weights of {len(names) - 1} questions from {n:,} respondents: so few fit any y exactly.")
+    both = np.cov(table, rowvar=False, aweights=weight)
+    scale = np.sqrt(np.diag(both))
+    both = both / scale / scale[:, None]
+    return _shares(relative_weights(both[:-1, :-1], both[:-1, -1]), both[:-1, -1] < 0, answers.names, "y")
+
+
+def factor_weights(names: list[str], found: Reliability | None) -> Floats:
+    """Loadings on the one factor that the questions share."""
+    loadings = np.ones(1) if found is None else found.items["loading"].to_numpy()
+    return _shares(loadings, loadings < 0, names, "the others")
+
+
+def refuse_alike(values: Floats, names: list[str], learnt: str) -> None:
+    """Refuse to learn weights of questions whose answers do not differ."""
+    if len(values) < 3:
+        what = f"takes at least 3 respondents who answered all it needs. Got n_samples={len(values)}."
+    else:
+        alike = ~(np.fmin.reduce(values) < np.fmax.reduce(values))
+        if not alike.any():
+            return
+        what = f"learns nothing where everybody gave one answer, or nobody any: {_of(names, alike)}. Leave them out."
+    raise ParameterError(f"{_OWNER}(item_weights={learnt!r}) {what} Or declare the weights: {{question: weight, …}}.")
+
+
+def _shares(found: Floats, against: NDArray[np.bool_], names: list[str], what: str) -> Floats:
+    """Weights that sum to 1, none for questions by which satisfied people look dissatisfied."""
+    found = np.where(against, 0.0, found)
+    if not found.any():
+        _warn(
+            f"finds no question that goes with {what}, and weighs all alike. Is one of them coded the other way round?"
+        )
+        return np.full(len(names), 1 / len(names))
+    if against.any():
+        _warn(f"gives no weight to questions that go against {what}: {_of(names, against)}. Does reverse lack them?")
+    return found / found.sum()
+
+
+def _of(names: list[str], which: NDArray[np.bool_]) -> list[str]:
+    return [name for name, is_one in zip(names, which, strict=True) if is_one]
+
+
+def _warn(what: str) -> None:
+    warnings.warn(f"{_OWNER} {what}", CrmkitWarning, stacklevel=5)
