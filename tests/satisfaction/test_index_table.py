@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmkit.exceptions import CrmkitWarning, ParameterError
-from crmkit.satisfaction import acsi, bayesian_average, ces, csat, index_table, nps, rating_mean
+from crmkit.satisfaction import acsi, bayesian_average, ces, csat, index_table, nps, rating_mean, survey_total
 
 INDICES = {
     "nps": (nps, {"scale": (1, 10), "interval": "wald"}),
@@ -90,6 +90,11 @@ def test_what_is_wrong_is_said_once_of_all_answers():
         index_table(nps, [9, 3], ["a", "b", "c"])
     with pytest.raises(ParameterError, match="must not be negative"):
         index_table(nps, [9, 3], ["a", "b"], sample_weight=[1, -1])
+    for index in ("nps", survey_total):
+        with pytest.raises(ParameterError, match="'index' parameter of index_table must be a function"):
+            index_table(index, [[9, 3]], ["a"], **({"scale": (0, 10)} if callable(index) else {}))
+    with pytest.raises(ParameterError, match="'answers' parameter of index_table must be a tuple of three"):
+        index_table(acsi, np.ones((3, 3)), ["a", "b", "c"])
     with pytest.warns(CrmkitWarning) as told:
         index_table(nps, [4] * 24, ["a"] * 12 + ["b"] * 12)
     assert len(told) == 1

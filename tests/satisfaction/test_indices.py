@@ -115,7 +115,7 @@ def test_shares_are_the_textbook_s(answers, top, coverage):
 def test_acsi_by_hand(rows, weights):
     own = [sum(w * (x - 1) / 9 * 100 for w, x in zip(weights, row, strict=True)) / sum(weights) for row in rows]
     found = acsi(*zip(*rows, strict=True), weights=weights)
-    expected = rating_mean(own, scale=(0, 100))
+    expected = rating_mean(own, scale=(-1, 101))
     assert (found.value, found.low, found.high) == pytest.approx((expected.value, expected.low, expected.high))
 
 

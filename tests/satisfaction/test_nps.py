@@ -212,12 +212,13 @@ def test_one_answer():
     assert found.low < 0
 
 
-@pytest.mark.parametrize("kind", ["list", "array", "pandas", "nullable", "polars", "frame"])
+@pytest.mark.parametrize("kind", ["list", "array", "masked", "pandas", "nullable", "polars", "frame"])
 def test_containers_and_missing_answers(kind):
     values = [10, None, 9, 2, 7]
     made = {
-        "list": [10, np.nan, 9, 2, 7],
+        "list": values,
         "array": np.array([10, np.nan, 9, 2, 7], dtype=np.float32),
+        "masked": np.ma.array([10, 5, 9, 2, 7], mask=[0, 1, 0, 0, 0]),
         "pandas": pd.Series(values, index=[5, 5, 1, 2, 3]),
         "nullable": pd.Series(values, dtype="Int64"),
         "polars": pl.Series(values),
@@ -232,6 +233,9 @@ def test_codes_and_texts():
     assert nps(["surely", "never", "perhaps", None], scale=words) == nps([10, 0, 7])
     with pytest.raises(ParameterError, match="holds text in 2 of its answers"):
         nps(["5 - very satisfied", "4 - satisfied"])
+    with pytest.raises(ParameterError, match="holds text in 2 of its answers"):
+        nps(["10", "3"])
+    assert nps(["10", "3"], scale={str(n): n for n in range(11)}) == nps([10, 3])
 
 
 def test_other_scales_need_both_cuts():

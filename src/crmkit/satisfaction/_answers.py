@@ -127,11 +127,14 @@ def _columns(X: Any, owner: str, estimator: Any, *, reset: bool) -> tuple[dict[s
     if estimator is None and (isinstance(X, pd.Series) or (hasattr(X, "to_frame") and not is_frame(X))):
         return {"answers": next(iter(table_columns(X.to_frame("answers"), owner).values()))}, None
     if not is_frame(X):
+        if np.ma.isMaskedArray(X):
+            X = np.ma.filled(X.astype(np.float64), np.nan)
         X = np.asarray(X) if isinstance(X, list | tuple) else X
         if estimator is None and np.ndim(X) == 1:
-            X = np.asarray(X).reshape(-1, 1)
+            X = np.asarray(X)
             if X.dtype.kind not in "iufb":
-                return {"answers": table_columns(X.astype(object), owner)["x0"]}, None
+                return table_columns(pd.DataFrame({"answers": X.tolist()}), owner), None
+            X = X.reshape(-1, 1)
         if getattr(getattr(X, "dtype", None), "kind", "O") in "iufb":
             options: dict[str, Any] = {"dtype": np.float64, "order": "C", "ensure_all_finite": "allow-nan"}
             if estimator is None:

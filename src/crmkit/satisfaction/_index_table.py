@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,14 +11,13 @@ from crmkit._compat import safe_indexing
 from crmkit._frames import make_frame
 from crmkit._groups import group_codes
 from crmkit._tables import backend_of
+from crmkit._validation import parameter_error
 from crmkit.exceptions import ParameterError
 from crmkit.metrics import Estimate
 from crmkit.satisfaction._indices import acsi
 
 
-def index_table(
-    index: Callable[..., Estimate], answers: Any, by: Any, *, sample_weight: Any = None, **options: Any
-) -> Any:
+def index_table(index: Any, answers: Any, by: Any, *, sample_weight: Any = None, **options: Any) -> Any:
     """Estimate an index in each segment.
 
     Parameters
@@ -49,9 +47,15 @@ def index_table(
     0   north   50.0 -33.6  90.7  4
     1   south   33.3 -26.7  71.2  6
     """
+    owner = "index_table"
+    if index is acsi and not (isinstance(answers, tuple | list) and len(answers) == 3):
+        raise parameter_error("answers", answers, "a tuple of three, for acsi", owner)
     parts = tuple(answers) if index is acsi else (answers,)
-    index(*parts, sample_weight=sample_weight, **options)  # says once what is wrong or doubtful
-    code, labels = group_codes(by, len(parts[0]), "index_table", "by")
+    # All answers first: what is wrong or doubtful is said once.
+    whole = index(*parts, sample_weight=sample_weight, **options) if callable(index) else None
+    if not isinstance(whole, Estimate):
+        raise parameter_error("index", index, "a function that returns one Estimate, such as nps", owner)
+    code, labels = group_codes(by, len(parts[0]), owner, "by")
     table = np.full((4, len(labels)), np.nan)
     table[3] = 0
     order = np.argsort(code, kind="stable")
