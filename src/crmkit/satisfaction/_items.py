@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from crmkit._intervals import effective_n
 from crmkit._validation import check_vector, parameter_error
 from crmkit.exceptions import CrmkitWarning, ParameterError
 from crmkit.satisfaction._answers import Answers, Questions
@@ -29,19 +28,13 @@ def item_statistics(answers: Answers, weight: Floats, box_width: int) -> pd.Data
     for x, low, high in zip(answers.values.T, answers.low, answers.high, strict=True):
         known = ~np.isnan(x)
         given, w = x[known], weight[known]
-        found = np.full(4, np.nan)
+        found = [np.nan] * 4
         if len(given):
-            share, n = w / w.sum(), effective_n(w)
-            mean = share @ given
-            # Answers that are all alike may differ from their mean by rounding.
-            variance = share @ (given - mean) ** 2 if given.min() < given.max() else 0.0
-            sd = np.sqrt(variance * n / (n - 1)) if len(given) > 1 else np.nan
-            found[:] = (
-                mean,
-                sd,
-                share @ in_top_box(given, high, box_width),
-                share @ in_bottom_box(given, low, box_width),
-            )
+            whole = w.sum()
+            w /= whole
+            mean = given[0] + w @ (given - given[0])  # exact where all are alike
+            sd = np.sqrt(w @ (given - mean) ** 2 * whole / (whole - 1)) if whole > 1 else np.nan
+            found = [mean, sd, w @ in_top_box(given, high, box_width), w @ in_bottom_box(given, low, box_width)]
         rows.append([len(given), len(x) - len(given), *found])
     columns = ["n", "missing", "mean", "sd", "top_box", "bottom_box"]
     return pd.DataFrame(rows, index=pd.Index(answers.names, name="question"), columns=columns)
@@ -73,17 +66,15 @@ def medians(answers: Answers, weight: Floats) -> Floats:
     return found
 
 
-def item_reliability(
-    answers: Answers, weight: Floats, missing: str, differ: NDArray[np.bool_], *, needed: bool
-) -> Reliability | None:
+def item_reliability(answers: Answers, weight: Floats, missing: str, *, needed: bool) -> Reliability | None:
     """Reliability of the questions that not everybody answered alike; None if it cannot be had, unless it must."""
-    values, names = answers.values, answers.names
+    values, names, alike = answers.values, answers.names, _alike(answers.values)
     width = answers.high - answers.low
     if width.min() < width.max():
         values = (values - answers.low) / width  # as the score has them
-    if not differ.all():
-        _warn(f"leaves questions out of reliability_ that everybody answered alike, or nobody: {_of(names, ~differ)}.")
-        values, names = values[:, differ], _of(names, differ)
+    if alike.any():
+        _warn(f"leaves questions out of reliability_ that everybody answered alike, or nobody: {_of(names, alike)}.")
+        values, names = values[:, ~alike], _of(names, ~alike)
     how: Any = {"available": "pairwise", "complete": "listwise", "impute": "impute"}[missing]
     try:
         return reliability_of(values, names, weight, _OWNER, how)
@@ -153,7 +144,7 @@ def refuse_alike(values: Floats, names: list[str], learnt: str) -> None:
     if len(values) < 3:
         what = f"takes at least 3 respondents who answered all it needs. Got n_samples={len(values)}."
     else:
-        alike = ~(np.fmin.reduce(values) < np.fmax.reduce(values))
+        alike = _alike(values)
         if not alike.any():
             return
         what = f"learns nothing where everybody gave one answer, or nobody any: {_of(names, alike)}. Leave them out."
@@ -171,6 +162,11 @@ def _shares(found: Floats, against: NDArray[np.bool_], names: list[str], what: s
     if against.any():
         _warn(f"gives no weight to questions that go against {what}: {_of(names, against)}. Does reverse lack them?")
     return found / found.sum()
+
+
+def _alike(values: Floats) -> NDArray[np.bool_]:
+    """Which questions have no two answers that differ."""
+    return ~(np.fmin.reduce(values) < np.fmax.reduce(values))
 
 
 def _of(names: list[str], which: NDArray[np.bool_]) -> list[str]:
