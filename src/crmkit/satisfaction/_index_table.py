@@ -75,7 +75,7 @@ def segment_frame(labels: list[Any], table: Any, by: Any) -> Any:
     """Return a row per segment of value, low, high and n; open ends are missing. polars if `by` is."""
     backend = backend_of(by)
     if backend == "polars":
-        labels = [None if label != label else label for label in labels]  # noqa: PLR0124  NaN
+        labels = [None if label != label else label for label in labels]  # noqa: PLR0124  a missing one
     value, low, high = np.where(np.isinf(table[:3]), np.nan, table[:3])
     n = table[3].astype(np.int64)
     return make_frame({"segment": labels, "value": value, "low": low, "high": high, "n": n}, backend)
