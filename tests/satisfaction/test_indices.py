@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from crmkit._intervals import wilson
 from crmkit.exceptions import CrmkitWarning, ParameterError
 from crmkit.satisfaction import SurveyTotal, acsi, bayesian_average, ces, csat, rating_mean, survey_total
 
@@ -182,17 +183,18 @@ def test_shares_of_weights_rest_on_the_effective_number():
 
 
 def test_wilson_covers_what_is_said():
-    """The notes of csat."""
-    z = stats.norm.ppf(0.975)
-    for n, low, high in ((25, 91, 97), (100, 93, 97), (1000, 94, 96)):
+    """The notes of csat: shares from 0.02 to 0.98, summed over all counts exactly."""
+    for n, mean, least in ((25, 95.3, 89.4), (100, 95.1, 92.7), (1000, 95.0, 93.9)):
         hits = np.arange(n + 1)
-        ends = np.array([stats.binomtest(int(k), n).proportion_ci(0.95, method="wilson")[:2] for k in hits])
-        own = csat([5] * 7 + [1] * (n - 7))
-        assert ends[7] == pytest.approx([own.low, own.high])
-        assert z == pytest.approx(1.96, abs=1e-3)
-        for share in (0.02, 0.05, 0.1, 0.2, 0.5, 0.7, 0.9, 0.98):
-            held = 100 * stats.binom.pmf(hits, n, share)[(ends[:, 0] <= share) & (share <= ends[:, 1])].sum()
-            assert low <= held <= high
+        low, high = wilson(hits / n, n, 0.95)
+        # The coverage jumps where an interval begins or ends, and is least beside such a share.
+        jumps = np.concatenate([low - 1e-9, high + 1e-9])
+        worst, evenly = (
+            [100 * stats.binom.pmf(hits[(low <= p) & (p <= high)], n, p).sum() for p in shares]
+            for shares in (jumps[(jumps > 0.02) & (jumps < 0.98)], np.linspace(0.02, 0.98, 500))
+        )
+        assert round(min(worst), 1) == least
+        assert np.mean(evenly) == pytest.approx(mean, abs=0.06)
 
 
 def test_means_of_skewed_ratings_are_covered_too_seldom():

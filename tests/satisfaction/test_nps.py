@@ -142,7 +142,7 @@ def covered(n, p, d, more):
     """The exact share of samples whose 95 % interval holds the true score."""
     x, y = cells(n)
     log = gammaln(n + 1) - gammaln(x + 1) - gammaln(y + 1) - gammaln(n - x - y + 1)
-    chance = np.exp(log + xlogy(x, p) + xlogy(y, d) + xlogy(n - x - y, 1 - p - d))
+    chance = np.exp(log + xlogy(x, p) + xlogy(y, d) + xlogy(n - x - y, max(1 - p - d, 0)))
     a, b = (x + more / 4) / (n + more), (y + more / 4) / (n + more)
     half = Z * np.sqrt(np.maximum(a + b - (a - b) ** 2, 0) / (n + more))
     low, high = np.clip(a - b - half, -1, 1), np.clip(a - b + half, -1, 1)
@@ -158,6 +158,14 @@ def test_the_adjusted_interval_covers_what_it_says(n):
     shares = [covered(n, p, d, 3) for p, d in POPULATIONS]
     assert min(shares) > 93.5
     assert max(shares) < {25: 97, 100: 97.1, 1000: 95.4}[n]
+
+
+@pytest.mark.parametrize(("n", "wald", "adjusted"), [(25, 53.1, 92.2), (100, 80.2, 94.3)])
+def test_coverage_at_worst(n, wald, adjusted):
+    """Over a grid of populations, as the notes of nps say."""
+    shares = [0.01, 0.02, 0.03, 0.05, 0.08, *np.arange(0.1, 0.96, 0.05), 0.97]
+    grid = [(p, d) for p in shares for d in shares if p + d < 1 + 1e-9]
+    assert [round(min(covered(n, p, d, more) for p, d in grid), 1) for more in (0, 3)] == [wald, adjusted]
 
 
 @pytest.mark.parametrize(("p", "d", "rows"), GOLDEN["coverage"]["rows"])

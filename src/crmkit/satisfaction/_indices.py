@@ -140,8 +140,8 @@ def csat(
 
     Notes
     -----
-    For shares of 0.02 to 0.98, 95 % intervals of 25, 100 and 1,000 answers hold the true one in 91 to 97, 93 to 97
-    and 94 to 96 %.
+    Coverage swings with the share. From 0.02 to 0.98, 95 % intervals of 25, 100 and 1,000 answers hold the true
+    one in 95.3, 95.1 and 95.0 % on average, in 89.4, 92.7 and 93.9 % at worst.
 
     Examples
     --------
