@@ -60,6 +60,7 @@ _FAMILIES: Final[dict[Sort, _Checks]] = {
         check_later_values,
         check_history,
     ),
+    "analysis": (*(check for check in _ANY if check is not check_other_input), check_containers),
 }
 
 

@@ -18,7 +18,7 @@ from crmkit.events import Snapshots
 from crmkit.testing._sameness import assert_identical
 from crmkit.testing._sample import sample_counts, sample_demand, sample_points, sample_snapshots, sample_table
 
-Sort = Literal["snapshots", "table", "points", "long frame"]
+Sort = Literal["snapshots", "table", "points", "long frame", "analysis"]
 
 #: Methods whose output has one row for each row of X; a forecaster's has one for each period to come.
 METHODS: Final = (
@@ -49,7 +49,12 @@ _LONG: Final = {"series", "time", "value"}
 
 
 def sort_of(estimator: Any, X: Any) -> Sort:
-    """Say what an estimator is checked on: the sort of X, or that of the sample if X is None."""
+    """Say what an estimator is checked on: the sort of X, or that of the sample if X is None.
+
+    An analysis is a table for an estimator that only fits, with none of `METHODS`.
+    """
+    if not any(hasattr(estimator, name) for name in METHODS):
+        return "analysis"
     if isinstance(X, Snapshots):
         return "snapshots"
     if estimator.get_params(deep=False).keys() >= _LONG:
@@ -80,6 +85,8 @@ def prepared(estimator: Any, X: Any, y: Any) -> tuple[Any, Any, Any]:
             y = X.churned()
         elif is_regressor(estimator):
             y = X.future_value()
+    elif y is None and sort_of(estimator, X) == "analysis":
+        y = np.prod(np.asarray(X)[:, :2], axis=1)
     return estimator, X, y
 
 
@@ -87,7 +94,7 @@ def _sample(estimator: Any) -> Any:
     sort = sort_of(estimator, None)
     if sort == "points":
         return sample_points() if get_tags(estimator).input_tags.one_d_array else sample_counts()
-    return {"snapshots": sample_snapshots, "table": sample_table, "long frame": sample_demand}[sort]()
+    return {"snapshots": sample_snapshots, "long frame": sample_demand}.get(sort, sample_table)()
 
 
 def fitted_on(estimator: Any, X: Any, y: Any = None) -> Any:
@@ -100,8 +107,11 @@ def fitted_on(estimator: Any, X: Any, y: Any = None) -> Any:
 
 
 def outputs(fitted: Any, X: Any) -> dict[str, Any]:
-    """What the methods of a fitted estimator give for X."""
+    """What the methods of a fitted estimator give for X; the numbers that it has learnt, if it has no such method."""
     methods = methods_of(fitted)
+    learnt = {} if methods else {name: value for name, value in vars(fitted).items() if _is_learnt(name, value)}
+    if learnt:
+        return learnt
     if not methods:
         raise AssertionError(
             f"{name_of(fitted)} has none of the methods {', '.join(METHODS)}, so nothing can be checked."
@@ -109,6 +119,11 @@ def outputs(fitted: Any, X: Any) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return {name: called(getattr(fitted, name), X) for name in methods}
+
+
+def _is_learnt(name: str, value: Any) -> bool:
+    numbers = isinstance(value, float) or (isinstance(value, np.ndarray) and value.dtype.kind in "iufb")
+    return name.endswith("_") and not name.startswith("_") and numbers
 
 
 def methods_of(fitted: Any) -> list[str]:
