@@ -16,18 +16,16 @@ from crmkit.churn import ChurnClassifier, ChurnProfit
 from crmkit.features import RFMTransformer, WindowAggregator
 from crmkit.forecast import CrostonForecaster, DemandForecaster, EMAForecaster, LagFeatures
 from crmkit.recommend import ItemCosineRecommender, PopularityRecommender
-from crmkit.satisfaction import SatisfactionScorer
+from crmkit.satisfaction import LoyaltyScorer, SatisfactionScorer
 from crmkit.smoothing import CUSUMChart, EWMAChart, MovingAverageSmoother, PChart
 from crmkit.testing import all_estimators, check_snapshot_estimator, estimator_checks
 
 #: Checks that an estimator is known to fail, scikit-learn's and ours, each with its reason.
 EXPECTED_FAILURES: dict[str, dict[str, str]] = {}
 if SKLEARN_VERSION < (1, 7):
-    EXPECTED_FAILURES["ChurnClassifier"] = {
-        "check_sample_weight_equivalence_on_dense_data": (
-            "scikit-learn 1.6 makes two classes of three by which one comes first, another one in each of the two fits"
-        ),
-    }
+    _OF_THREE = "scikit-learn 1.6 makes two classes of three by which one comes first, another one in each of the two fits"
+    for _name in ("ChurnClassifier", "SatisfactionClassifier"):
+        EXPECTED_FAILURES[_name] = {"check_sample_weight_equivalence_on_dense_data": _OF_THREE}
 
 #: How many checks run on each estimator at least: scikit-learn's, and ours. Of an estimator that takes no
 #: two-dimensional array scikit-learn checks only that it can be cloned: there ours are the net. They are 13 on
@@ -44,6 +42,7 @@ FEWEST: dict[str, tuple[int, int]] = {
     "ContentRecommender": (40, 13),
     "CrostonForecaster": (1, 14),
     "DemandForecaster": (1, 14),
+    "DriverAnalysis": (40, 12),
     "EASERecommender": (40, 13),
     "EMAForecaster": (1, 14),
     "EMASmoother": (40, 23),
@@ -54,6 +53,7 @@ FEWEST: dict[str, tuple[int, int]] = {
     "ItemCosineRecommender": (40, 13),
     "ItemSimilarityRecommender": (40, 13),
     "LagFeatures": (1, 14),
+    "LoyaltyScorer": (1, 13),
     "ModifiedBetaGeoNBD": (1, 13),
     "MovingAverageForecaster": (1, 14),
     "MovingAverageSmoother": (40, 10),
@@ -65,6 +65,8 @@ FEWEST: dict[str, tuple[int, int]] = {
     "RFMTransformer": (1, 13),
     "RepeatPurchaseRecommender": (40, 13),
     "SatisfactionScorer": (40, 20),
+    "SatisfactionClassifier": (40, 23),
+    "SatisfactionRegressor": (40, 23),
     "SeasonalNaiveForecaster": (1, 14),
     "ShiftedBetaGeometric": (1, 13),
     "SurveyIndexTransformer": (40, 10),
@@ -76,7 +78,10 @@ FEWEST: dict[str, tuple[int, int]] = {
 #: Estimators that take snapshots, and tables as well: both are checked.
 TABLES: dict[str, tuple[Any, Any]] = {
     "ChurnClassifier": (np.random.default_rng(0).normal(size=(80, 3)), np.arange(80) % 2),
+    "DriverAnalysis": (np.random.default_rng(0).normal(size=(80, 3)), np.random.default_rng(1).normal(size=80)),
     "EMASmoother": (np.random.default_rng(0).normal(size=(30, 12)), None),
+    "SatisfactionClassifier": (np.random.default_rng(0).normal(size=(80, 3)), np.arange(80) % 2),
+    "SatisfactionRegressor": (np.random.default_rng(0).normal(size=(80, 3)), np.arange(80) % 7),
     "SatisfactionScorer": (
         pd.DataFrame(np.random.default_rng(0).choice([1.0, 2, 3, 4, 5, np.nan], size=(40, 4))).add_prefix("q"),
         None,
@@ -101,6 +106,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
         "recommenders": [("popularity", PopularityRecommender()), ("item", ItemCosineRecommender())],
         "weights": [0.2, 1.0],
     },
+    "LoyaltyScorer": {"weights": {"recency": 2, "frequency": 1, "monetary_value": 1}},
     "MovingAverageSmoother": {"window": 3},
     "SatisfactionScorer": {"scale": (-1000, 1000)},
     "ShiftedBetaGeometric": {"start": "order", "end": "cancel"},
@@ -160,6 +166,13 @@ VARIANTS: list[Any] = [
     EMAForecaster(alpha="auto"),
     EWMAChart(limits="steady", reset="alarm"),
     LagFeatures([2, 12], rolling=_WINDOWS, ema=[0.3], shift=2, time_features=["month", ("year", 2)], n_jobs=2),
+    LoyaltyScorer(
+        {"tenure": 1, "satisfaction": 2, "referral": 1},
+        satisfaction="score",
+        scale=(0, 10),
+        referral="signup_day",
+        collapse="order",
+    ),
     MovingAverageSmoother(4, center=True, n_jobs=2),
     MovingAverageSmoother(5, min_periods=1, statistic="median"),
     PChart(limits="sigma"),

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from crmkit.satisfaction._answer_counts import answer_counts
+from crmkit.satisfaction._classifier import SatisfactionClassifier
+from crmkit.satisfaction._drivers import DriverAnalysis
 from crmkit.satisfaction._index_table import index_table
 from crmkit.satisfaction._index_transformer import SurveyIndexTransformer
 from crmkit.satisfaction._indices import SurveyTotal, acsi, bayesian_average, ces, csat, rating_mean, survey_total
+from crmkit.satisfaction._loyalty import LoyaltyScorer
 from crmkit.satisfaction._nps import nps, nps_difference
+from crmkit.satisfaction._regressor import SatisfactionRegressor
 from crmkit.satisfaction._reliability import Reliability, cronbach_alpha, reliability
 from crmkit.satisfaction._scorer import SatisfactionScorer
 from crmkit.satisfaction._servqual import Servqual, servqual
 
 __all__ = [
+    "DriverAnalysis",
+    "LoyaltyScorer",
     "Reliability",
+    "SatisfactionClassifier",
+    "SatisfactionRegressor",
     "SatisfactionScorer",
     "Servqual",
     "SurveyIndexTransformer",
