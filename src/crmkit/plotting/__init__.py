@@ -15,6 +15,7 @@ from crmkit.plotting._control_chart import ControlChartDisplay
 from crmkit.plotting._fonts import fonts_for, has_glyphs
 from crmkit.plotting._ranking import RankingDisplay
 from crmkit.plotting._retention import RetentionCurveDisplay
+from crmkit.plotting._surveys import DriverDisplay, GapDisplay, IndexDisplay, LikertDisplay
 from crmkit.plotting._temporal_split import TemporalSplitDisplay
 from crmkit.plotting._value_concentration import ValueConcentrationDisplay
 from crmkit.plotting._value_frequency import CalibrationByFrequencyDisplay, PurchaseCountDisplay
@@ -30,9 +31,13 @@ __all__ = [
     "CohortDisplay",
     "ContributionDisplay",
     "ControlChartDisplay",
+    "DriverDisplay",
     "FrequencyRecencyDisplay",
     "GainDisplay",
+    "GapDisplay",
     "HeterogeneityDisplay",
+    "IndexDisplay",
+    "LikertDisplay",
     "ProfitCurveDisplay",
     "PurchaseCountDisplay",
     "RankingDisplay",
