@@ -23,7 +23,7 @@ from crmkit.testing import all_estimators, check_snapshot_estimator, estimator_c
 #: Checks that an estimator is known to fail, scikit-learn's and ours, each with its reason.
 EXPECTED_FAILURES: dict[str, dict[str, str]] = {}
 if SKLEARN_VERSION < (1, 7):
-    _OF_THREE = "scikit-learn 1.6 makes two classes of three by which one comes first, another one in each of the two fits"
+    _OF_THREE = "scikit-learn 1.6 makes two classes of three by which one comes first, another one in each fit"
     for _name in ("ChurnClassifier", "SatisfactionClassifier"):
         EXPECTED_FAILURES[_name] = {"check_sample_weight_equivalence_on_dense_data": _OF_THREE}
 
