@@ -80,6 +80,18 @@ def values_of(found):
     return [float(one) for one in found.estimates.values()]
 
 
+#: Pairs of few respondents, whose covariances no answers of all could have.
+CONTRADICTORY = [
+    [1, 1, np.nan],
+    [5, 5, np.nan],
+    [np.nan, 1, 1],
+    [np.nan, 9, 9],
+    [2, np.nan, 2],
+    [3, np.nan, 9],
+    [1, 1, np.nan],
+]
+
+
 # -- published ---------------------------------------------------------------------------------
 
 
@@ -337,13 +349,20 @@ def test_heywood_case_is_said():
 
 
 @pytest.mark.filterwarnings("ignore:.*Heywood")
+def test_identical_questions_have_an_alpha_of_one():
+    for k in (2, 3, 6, 7):
+        found = cronbach_alpha(np.repeat(survey(30, 1, seed=k), k, axis=1))
+        assert float(found) == pytest.approx(1.0)
+        assert found.low <= found.high <= 1.0
+
+
 def test_questions_that_others_give():
     table = pd.DataFrame(survey(80, 3, seed=2), columns=["a", "b", "c"])
     with pytest.warns(CrmkitWarning, match="other questions give 'a', 'copy' exactly") as caught:
         found = reliability(table.assign(copy=table["a"]))
     assert caught[0].filename == __file__
     assert found.lambda_6.value <= 1.0
-    with pytest.warns(CrmkitWarning, match="too few respondents"):
+    with pytest.warns(CrmkitWarning, match="other questions give"):
         few = reliability(survey(5, 6, seed=3) + np.arange(30).reshape(5, 6) % 7)
     assert (few.lambda_6.low, few.lambda_6.high) == (-np.inf, 1.0)
     assert few.lambda_6.value == pytest.approx(1.0)
@@ -364,9 +383,10 @@ def test_questions_that_others_give():
         (
             [[1, np.nan], [np.nan, 2], [2, np.nan], [np.nan, 1]],
             {},
-            "too few, or none that differ, in pairs of 'x0', 'x1'",
+            "too few who differ answered both of 'x0', 'x1'",
         ),
         ([[1, 5], [2, 4], [5, 1]], {}, "sums of answers, and these do not differ"),
+        (CONTRADICTORY, {}, "too few answered for pairs of questions to agree"),
         ([[1, 2], [2, 9], [3, 1]], {"scale": (1, 5)}, "off the scale"),
         ([[1, 2], [2, 3], [3, 1]], {"sample_weight": [1, -1, 1]}, "sample_weight"),
         ([[1, 2], [2, 3], [3, 1]], {"sample_weight": [0, 0, 0]}, "sample_weight"),
@@ -388,7 +408,7 @@ def test_other_errors():
     with pytest.raises(ParameterError, match="'standardized' parameter"):
         cronbach_alpha(survey(9, 3), standardized="yes")
     with pytest.raises(ParameterError, match="SatisfactionScorer compares answers that differ"):
-        reliability_of(np.ones((5, 3)), ["a", "b", "c"], np.ones(5), "SatisfactionScorer")
+        reliability_of(np.ones((5, 3)), ["a", "b", "c"], np.ones(5), "SatisfactionScorer", "pairwise")
 
 
 @pytest.mark.filterwarnings("ignore:.*Heywood")

@@ -38,7 +38,7 @@ class LoyaltyScorer(TransformerMixin, BaseEstimator):
         How much each of recency, frequency, monetary_value, tenure, satisfaction and referral counts.
         Parts that are not named are not made; those of weight 0 are shown and do not count.
     satisfaction : str, default=None
-        A customer column of the log, or a column kept with its events: there the latest answer counts.
+        A customer column of the log, or a column of its events, whose latest answer counts.
     scale : (low, high), or mapping of texts to numbers; default=None
         Of satisfaction, which needs it.
     not_applicable : collection, default=()
@@ -53,8 +53,7 @@ class LoyaltyScorer(TransformerMixin, BaseEstimator):
     weights_ : dict of str to float
         The weights, with a sum of 1.
     percentiles_ : dict of str to (ndarray of float64, ndarray of float64)
-        Of each part but satisfaction the values that `fit` saw, ascending, and the shares of rows up
-        to each of them, after a 0.
+        The values of each part in `fit`, ascending, and the shares of rows up to each, after a 0.
     fitted_on_ : tuple
         ``(fingerprint, (first, last))``: the hash of the log, and the first and last as_of.
 
@@ -70,7 +69,7 @@ class LoyaltyScorer(TransformerMixin, BaseEstimator):
     is 0 at the low end of its scale, 100 at the high end.
 
     A missing part (no answer; the times of who never bought) is NaN, and the others count in its place.
-    The weights are a judgement: who will stay is learnt by `crmkit.churn.ChurnClassifier`.
+    The weights are a judgement: `crmkit.churn.ChurnClassifier` learns who will stay.
 
     Examples
     --------
@@ -80,13 +79,11 @@ class LoyaltyScorer(TransformerMixin, BaseEstimator):
     >>> log = EventLog.from_frame(load_cdnow(), customer="customer_id", time="date", value="value")
     >>> today = log.snapshot("1997-10-01")
     >>> scorer = LoyaltyScorer({"recency": 2, "frequency": 1, "monetary_value": 1}).fit(today)
-    >>> scorer.transform(today[:3]).round(1).T
-    customer_id            4          18         21
-    as_of          1997-10-01 1997-10-01 1997-10-01
-    recency              87.4        1.8        7.3
-    frequency            83.0       29.9       69.2
-    monetary_value       74.3       19.5       75.0
-    loyalty              83.1       13.3       39.7
+    >>> scorer.transform(today[:2]).round(1)
+                            recency  frequency  monetary_value  loyalty
+    customer_id as_of
+    4           1997-10-01     87.4       83.0            74.3     83.1
+    18          1997-10-01      1.8       29.9            19.5     13.3
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -131,8 +128,7 @@ class LoyaltyScorer(TransformerMixin, BaseEstimator):
         Raises
         ------
         ParameterError, ColumnNotFoundError
-            A weight is negative or of no part; a column is lacking or off its scale; or no row has
-            some part.
+            A weight is negative or of no part; a column is lacking or off its scale; no row has a part.
         """
         self._validate_params()
         weights = self._weights()
@@ -141,8 +137,7 @@ class LoyaltyScorer(TransformerMixin, BaseEstimator):
             levels, counts = np.unique(column[~np.isnan(column)], return_counts=True)
             if not len(levels):
                 raise ParameterError(
-                    f"{OWNER} learns from the {len(X):,} rows of X, and none has {name}. Take more, or leave it out "
-                    "of weights."
+                    f"{OWNER} learns from the {len(X):,} rows of X, and none has {name}. Leave it out of weights."
                 )
             percentiles[name] = levels, np.append(0.0, np.cumsum(counts)) / counts.sum()
         percentiles.pop("satisfaction", None)
@@ -192,7 +187,7 @@ class LoyaltyScorer(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         input_features : object, default=None
-            Ignored: the columns do not depend on any input names.
+            Ignored.
 
         Returns
         -------
@@ -226,8 +221,7 @@ class LoyaltyScorer(TransformerMixin, BaseEstimator):
         """The parts as they are measured, in their order."""
         if not isinstance(X, Snapshots):
             raise ParameterError(
-                f"{OWNER} takes Snapshots, rows of an event log. Got {shown(X)} instead. Build them: "
-                "EventLog.from_frame(...).snapshot()."
+                f"{OWNER} takes Snapshots, rows of an event log: EventLog.from_frame(...).snapshot(). Got {shown(X)}."
             )
         if "monetary_value" in weights and not X.log.has_money:
             raise ParameterError(
@@ -259,7 +253,7 @@ class LoyaltyScorer(TransformerMixin, BaseEstimator):
         answers = column.to_array() if isinstance(column, Category) else column.astype(np.float64)
         there = ~pd.isna(answers)
         if self.satisfaction not in known:
-            # The latest event of each row that holds an answer, if it is of the row's customer.
+            # The latest event before as_of that holds an answer, if it is the customer's own.
             latest = np.maximum.accumulate(np.append(-1, np.where(there, np.arange(len(there)), -1)))[X.stop]
             there = latest >= X.start
             answers = answers[latest] if len(answers) else np.full(len(X), np.nan)

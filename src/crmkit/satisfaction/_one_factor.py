@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from crmkit.exceptions import CrmkitWarning
 
 Floats = NDArray[np.float64]
 
@@ -13,9 +16,9 @@ Floats = NDArray[np.float64]
 def one_factor(correlations: Any, start: Floats | None = None) -> Floats:
     """Return the loadings of one factor by minimum residuals, of one matrix or a stack of them.
 
-    The sum of the squares of ``r_ij - l_i l_j``, i other than j, is minimised in one loading after the
-    other until none moves: there it is a parabola. Loadings end at -1 and 1 (there a Heywood case); their
-    sum is not negative. Two questions get loadings of one size: their correlation cannot tell them apart.
+    The sum of the squares of ``r_ij - l_i l_j``, i < j, is a parabola in each loading: it is minimised in
+    one after the other. Loadings end at 1 (Heywood case); their sum is not negative. Those of two questions
+    are of one size. A `start` near by is improved to fewer digits.
 
     Examples
     --------
@@ -28,18 +31,22 @@ def one_factor(correlations: Any, start: Floats | None = None) -> Floats:
         r = np.clip(matrix[..., 0, 1], -1.0, 1.0)
         return np.stack([np.sqrt(np.abs(r)), np.sign(r) * np.sqrt(np.abs(r))], axis=-1)
     others = matrix * (1.0 - np.eye(k))
+    tolerance = 1e-6
     if start is None:  # the first principal component
         roots, vectors = np.linalg.eigh(matrix)
-        start = vectors[..., -1] * np.sqrt(roots[..., -1:])
+        start, tolerance = vectors[..., -1] * np.sqrt(roots[..., -1:]), 1e-9
     loadings = np.broadcast_to(start, matrix.shape[:-1]).copy()
-    for _ in range(5_000):  # some twenty will do, but hundreds where a question has little to do with the others
+    for _ in range(2_000):  # twenty will do, but hundreds where questions have little in common
         before = loadings.copy()
         for i in range(k):
             rest = (loadings**2).sum(axis=-1) - loadings[..., i] ** 2
             best = (others[..., i, :] * loadings).sum(axis=-1) / np.where(rest > 0.0, rest, np.inf)
             loadings[..., i] = np.clip(best, -1.0, 1.0)
-        if np.abs(loadings - before).max(initial=0.0) < 1e-10:
+        if np.abs(loadings - before).max(initial=0.0) < tolerance:
             break
+    else:
+        if tolerance < 1e-6:
+            warnings.warn("The questions have too little in common for loadings.", CrmkitWarning, stacklevel=4)
     return np.where(loadings.sum(axis=-1, keepdims=True) < 0.0, -loadings, loadings)
 
 
@@ -52,6 +59,6 @@ def smc(correlations: Any) -> Floats:
     array([0.36, 0.36])
     """
     roots, vectors = np.linalg.eigh(np.asarray(correlations, dtype=np.float64))
-    # Roots of 0, and those below that pairwise deletion makes, belong to what questions give of each other.
+    # What questions give of each other has roots of 0, or below by pairwise deletion.
     roots = np.maximum(roots, 1e-16)
     return 1.0 - 1.0 / (vectors**2 / roots[..., None, :]).sum(axis=-1)
