@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from crmkit._compat import Interval, StrOptions
+from crmkit._compat import Interval, StrOptions, one_thread
 from crmkit._decisions import check_weights
 from crmkit._frames import Category, make_frame
 from crmkit._tables import backend_of, is_frame, table_columns, two_classes
@@ -22,7 +22,7 @@ from crmkit._validation import all_or_nothing, check_generator, check_vector, pa
 from crmkit.events import Snapshots
 from crmkit.exceptions import ColumnNotFoundError, CrmkitWarning, ParameterError
 from crmkit.metrics import Estimate
-from crmkit.satisfaction._driver_shares import Task, linear_shares, logistic_shares
+from crmkit.satisfaction._driver_shares import RESAMPLED, Task, linear_shares, logistic_shares
 from crmkit.satisfaction._relative_weights import DEPENDENT
 from crmkit.satisfaction._subsets_kernels import sweep_first
 
@@ -39,7 +39,7 @@ _CONSTANT = 1e-12
 
 
 class DriverAnalysis(BaseEstimator):
-    """Share R² out among drivers: how much of satisfaction, say, goes along with each of its parts.
+    """How much of R², of satisfaction, say, goes along with each of several drivers.
 
     Drivers are correlated, so that coefficients say little of their importance. The importances found here are
     at least 0 and sum to what the drivers explain.
@@ -52,8 +52,7 @@ class DriverAnalysis(BaseEstimator):
     model : {"linear", "logistic"}, default="linear"
         Logistic, for two classes, shares out McFadden's R², ``1 - LL / LL of a constant``.
     groups : mapping of str to list of columns, default=None
-        Columns that are one driver, such as dummies of a category. Others are drivers by themselves. Columns
-        of an array are named by position.
+        Columns that are one driver, such as dummies of a category. Columns of an array are named by position.
     controls : list of columns, default=()
         Always in the model; what they explain is no driver's.
     missing : {"listwise", "raise"}, default="listwise"
@@ -63,8 +62,8 @@ class DriverAnalysis(BaseEstimator):
     coverage : float, default=0.95
         Of the intervals.
     n_orders : int, default=1000
-        Orders drawn, each second one the reverse of the one before, where there are too many drivers to look
-        at all subsets: more than 22 of a linear, 12 of a logistic model.
+        Orders drawn, each with its reverse, where all subsets are too many: of more than 22 drivers of a linear,
+        12 of a logistic model.
     random_state : None, int, Generator or RandomState, default=None
         For resamples and orders.
     n_jobs : int, default=None
@@ -78,25 +77,24 @@ class DriverAnalysis(BaseEstimator):
         They sum to ``r2_ - r2_controls_``.
     importance_intervals_ : ndarray of shape (p, 2) or None
     estimates_ : dict of str to Estimate
-        Both by name; empty with ``n_resamples=0``.
+        Both by name; empty without intervals.
     r2_, r2_controls_ : float
         Of all columns, and of the controls.
     exact_ : bool
     standard_errors_ : ndarray of shape (p,)
-        How far off the importances may be as not all orders were looked at; 0 where `exact_`.
+        How far off importances may be as not all orders were looked at; 0 where `exact_`.
     coefficients_ : ndarray of shape (n_features_in_,)
-        Of the model of all columns, in units of y, or logits, per unit of the column.
+        Of the model of all columns, per unit of the column.
     performance_ : ndarray of shape (p,)
         Weighted mean of each driver, of a group that of its columns' means.
-    classes_ : ndarray of shape (2,)
-        Of a logistic model; coefficients are for the second one.
+    classes_ : ndarray of shape (2,) or None
+        Of a logistic model, else None; coefficients are for the second one.
     n_used_ : int
         Complete rows of a weight above 0.
 
     See Also
     --------
     crmkit.plotting.DriverDisplay : Bars, and the grid of importance and performance.
-    crmkit.model_selection.permutation_importance : What a fitted pipeline leans on.
 
     Notes
     -----
@@ -107,7 +105,7 @@ class DriverAnalysis(BaseEstimator):
     Shapley values of a logistic model come from each row's influence on the log-likelihoods (infinitesimal
     jackknife), on the scale of square roots.
 
-    Relative weights with controls are those of what the controls leave of the columns. Those of a logistic model
+    Relative weights with controls are those of what controls leave of the columns. Those of a logistic model
     follow the squared coefficients of the columns' uncorrelated kin [3]_.
 
     References
@@ -121,17 +119,16 @@ class DriverAnalysis(BaseEstimator):
     >>> import numpy as np
     >>> from crmkit.satisfaction import DriverAnalysis
     >>> rng = np.random.default_rng(0)
-    >>> mood = rng.normal(size=400)
-    >>> answers = {name: np.rint(4 + mood + rng.normal(size=400)) for name in ("price", "speed", "tone")}
-    >>> overall = answers["price"] + 2 * answers["speed"] + rng.normal(size=400)
+    >>> answers = rng.integers(1, 6, size=(400, 3)) + rng.integers(0, 5, size=(400, 1))
+    >>> overall = answers @ [1, 2, 0] + rng.normal(size=400)
     >>> drivers = DriverAnalysis(random_state=0).fit(answers, overall)
-    >>> drivers.estimates_["speed"]
-    0.543 [0.509, 0.581] (95%, n=400, bootstrap)
-    >>> drivers.table()[["driver", "importance", "share", "performance"]].round(3)
-      driver  importance  share  performance
-    0  speed       0.543  0.614        3.978
-    1  price       0.245  0.277        4.028
-    2   tone       0.097  0.109        4.065
+    >>> drivers.estimates_["x1"]
+    0.576 [0.547, 0.607] (95%, n=400, bootstrap)
+    >>> drivers.table()[["driver", "importance", "share", "low", "high", "performance"]].round(3)
+      driver  importance  share    low   high  performance
+    0     x1       0.576  0.592  0.547  0.607        5.122
+    1     x0       0.269  0.277  0.241  0.295        5.152
+    2     x2       0.128  0.131  0.106  0.149        5.065
     """
 
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012  scikit-learn's name and shape of the table
@@ -199,17 +196,11 @@ class DriverAnalysis(BaseEstimator):
             If rows are left out or too few, columns depend on others exactly, or the classes are foretold exactly.
         """
         self._validate_params()
-        with all_or_nothing(self):
+        with all_or_nothing(self), one_thread():
             matrix, names = self._read(X)
-            weight = check_weights(sample_weight, len(matrix), _OWNER)
-            outcome = self._outcome(y, len(matrix))
-            used = self._used(matrix, outcome, weight)
-            if self.n_used_ < len(matrix):
-                matrix, outcome = matrix[used], outcome[used]
-                weight = None if weight is None else weight[used]
+            arrays = self._complete(matrix, y, check_weights(sample_weight, len(matrix), _OWNER))
             self._backend = backend_of(X)
-            columns, first = self._players(names, by_position=not is_frame(X))
-            self._learn(matrix, outcome, np.ones(len(matrix)) if weight is None else weight, names, columns, first)
+            self._learn(*arrays, names, *self._players(names, by_position=not is_frame(X)))
         return self
 
     def table(self) -> Any:
@@ -255,35 +246,29 @@ class DriverAnalysis(BaseEstimator):
             raise ParameterError(f"{_OWNER} takes numbers. There is text in {_listed(texts)}: make dummies of it.")
         return np.array(list(columns.values()), dtype=np.float64).T, list(columns)
 
-    def _outcome(self, y: Any, n: int) -> Floats:
-        """Y as numbers; sets `classes_`."""
-        for stale in {"classes_"} & vars(self).keys():
-            delattr(self, stale)
-        if self.model == "logistic":
-            labels, self.classes_ = two_classes(y, n, _OWNER, "Pass the outcome.")
-            return (labels == self.classes_[1]).astype(np.float64)
+    def _complete(self, X: Floats, y: Any, weight: Floats | None) -> tuple[Floats, Floats, Floats]:
+        """X, y as numbers and weights, of the rows that count; sets `n_used_` and `classes_`."""
         if y is None:
             raise ParameterError(f"{_OWNER} requires y to be passed, but the target y is None. Pass the outcome.")
-        outcome: Floats = check_vector("y", y, np.float64, _OWNER, n=n, finite=False)
-        if np.isinf(outcome).any():
-            raise ParameterError(f"y of {_OWNER} holds infinity. A missing value is NaN: replace the others.")
-        return outcome
-
-    def _used(self, X: Floats, y: Floats, weight: Floats | None) -> NDArray[np.bool_]:
-        """Which rows are complete and count; sets `n_used_`."""
-        used = ~(np.isnan(X).any(axis=1) | np.isnan(y))
-        if not used.all():
-            said = f"{len(X) - int(used.sum()):,} of {len(X):,} rows of X and y hold NaN, a missing value"
+        self.classes_ = None
+        if self.model == "logistic":
+            labels, self.classes_ = two_classes(y, len(X), _OWNER, "")
+            y = labels == self.classes_[1]
+        y = check_vector("y", y, np.float64, _OWNER, n=len(X), finite=False)
+        used = np.isfinite(y) & ~np.isnan(X).any(axis=1)
+        if lost := len(X) - int(used.sum()):
+            said = f"{lost:,} of {len(X):,} rows of X and y hold NaN, a missing value"
             if self.missing == "raise":
                 raise ParameterError(f"{said}. Fill them, or pass missing='listwise' to leave them out.")
-            self._warn(f"left out {said}.")
-        used = used if weight is None else used & (weight > 0)
+            self._warn(f"{said}, and are left out.")
+        weight = np.ones(len(X)) if weight is None else weight
+        used &= weight > 0
         self.n_used_, c = int(used.sum()), X.shape[1]
         if self.n_used_ < 3:
             raise ParameterError(f"{_OWNER} needs 3 complete rows at least. Got {self.n_used_} (n_samples={len(X)}).")
         if self.n_used_ < c + 2:
             self._warn(f"{c} columns explain any {self.n_used_} rows whole, so R² means nothing. Take more rows.")
-        return used
+        return (X, y, weight) if used.all() else (X[used], y[used], weight[used])
 
     def _players(self, names: list[str], *, by_position: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The controls and then the columns of each driver, which begin at `first`; sets `driver_names_`."""
@@ -326,14 +311,14 @@ class DriverAnalysis(BaseEstimator):
         Z[:-1], Z[-1] = X.T[columns], y
         mean = Z @ weight / n
         Z -= mean[:, None]
-        C = (Z * weight) @ Z.T / n
+        C = (Z if (weight == 1).all() else Z * weight) @ Z.T / n
         scale = np.sqrt(np.diag(C))
         named = np.array([*(names[j] for j in columns), "y"], dtype=object)
         if (constant := scale <= _CONSTANT * np.abs(mean)).any():
             raise ParameterError(f"{_OWNER} needs what varies. {_listed(named[constant])} has one value: leave it out.")
         C /= np.outer(scale, scale)
         Z /= scale[:, None]
-        sweep_first(swept := C[None].copy(), len(columns))
+        gains = sweep_first(swept := C[None].copy(), len(columns))
         dependent = np.diag(swept[0])[:-1] <= DEPENDENT
         if dependent.any():
             self._warn(
@@ -342,14 +327,13 @@ class DriverAnalysis(BaseEstimator):
             )
         rng, q = check_generator("random_state", self.random_state, _OWNER), len(first) - 1
         self.exact_ = self.method == "johnson" or q <= _MOST_EXACT[self.model]
-        orders = None
-        if not self.exact_:
-            half = rng.permuted(np.tile(np.arange(q), ((int(self.n_orders) + 1) // 2, 1)), axis=1)
-            orders = np.stack([half, half[:, ::-1]], axis=1).reshape(-1, q)
+        half = np.tile(np.arange(q), (RESAMPLED // 2 if self.exact_ else (int(self.n_orders) + 1) // 2, 1))
+        half = rng.permuted(half, axis=1)
+        orders = np.stack([half, half[:, ::-1]], axis=1).reshape(-1, q)
         settings = int(self.n_resamples), float(self.coverage), rng, threads_of(self.n_jobs)
-        task = Task(self.method, n_controls, first, orders, *settings)
+        task = Task(self.method, n_controls, first, orders, self.exact_, *settings)
         if self.model == "linear":
-            found, unit = linear_shares(Z, weight, C, task), scale[-1]
+            found, unit = linear_shares(Z, weight, C, swept[0], gains[0], task), scale[-1]
         else:
             found, unit = logistic_shares(Z[:-1], y, weight, task), 1.0
             if found.r2 > 1 - 1e-6:
