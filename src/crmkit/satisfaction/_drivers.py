@@ -123,12 +123,12 @@ class DriverAnalysis(BaseEstimator):
     >>> overall = answers @ [1, 2, 0] + rng.normal(size=400)
     >>> drivers = DriverAnalysis(random_state=0).fit(answers, overall)
     >>> drivers.estimates_["x1"]
-    0.576 [0.547, 0.607] (95%, n=400, bootstrap)
+    0.576 [0.544, 0.609] (95%, n=400, bootstrap)
     >>> drivers.table()[["driver", "importance", "share", "low", "high", "performance"]].round(3)
       driver  importance  share    low   high  performance
-    0     x1       0.576  0.592  0.547  0.607        5.122
-    1     x0       0.269  0.277  0.241  0.295        5.152
-    2     x2       0.128  0.131  0.106  0.149        5.065
+    0     x1       0.576  0.592  0.544  0.609        5.122
+    1     x0       0.269  0.277  0.243  0.296        5.152
+    2     x2       0.128  0.131  0.104  0.151        5.065
     """
 
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012  scikit-learn's name and shape of the table
@@ -257,7 +257,7 @@ class DriverAnalysis(BaseEstimator):
         y = check_vector("y", y, np.float64, _OWNER, n=len(X), finite=False)
         used = np.isfinite(y) & ~np.isnan(X).any(axis=1)
         if lost := len(X) - int(used.sum()):
-            said = f"{lost:,} of {len(X):,} rows of X and y hold NaN, a missing value"
+            said = f"{lost:,} of {len(X):,} rows of X and y lack a finite value (NaN)"
             if self.missing == "raise":
                 raise ParameterError(f"{said}. Fill them, or pass missing='listwise' to leave them out.")
             self._warn(f"{said}, and are left out.")
