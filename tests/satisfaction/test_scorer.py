@@ -423,7 +423,7 @@ def test_weights_of_respondents_are_routed():
         ({"reverse": ["c"]}, "reverse='c'"),
         ({"reverse": "a"}, "'reverse' parameter of SatisfactionScorer must be a list of questions"),
         ({"item_weights": {}}, r"'item_weights' parameter .* has none for \['a', 'b'\]"),
-        ({"item_weights": {"a": 1}}, r"'item_weights' parameter .* has none for \['b'\]: write 0"),
+        ({"item_weights": {"a": 1}}, r"'item_weights' parameter .* has none for \['b'\]: 0 leaves"),
         ({"item_weights": {"a": 1, "b": -1}}, "'item_weights' parameter .* at least 0"),
         ({"item_weights": {"a": 0, "b": 0}}, "'item_weights' parameter .* not all 0"),
         ({"item_weights": {"a": 1, "b": "much"}}, "'item_weights' parameter"),
@@ -464,7 +464,7 @@ def test_a_fit_that_fails_changes_nothing():
     [
         (["good"] * 60, "'y' parameter of SatisfactionScorer.fit"),
         (np.ones(59), "'y' parameter .* length 60"),
-        (np.full(60, np.inf), "'y' parameter of SatisfactionScorer.fit holds infinite"),
+        (np.full(60, np.inf), "'y' parameter of SatisfactionScorer.fit is infinite"),
         (np.full(60, np.nan), "n_samples=0"),
         (np.ones(60), r"one answer, or nobody any: \['y'\]"),
     ],

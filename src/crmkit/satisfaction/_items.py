@@ -19,39 +19,35 @@ from crmkit.satisfaction._reliability import Reliability, reliability_of
 
 Floats = NDArray[np.float64]
 
+#: So many respondents at a time stay in the processor's cache.
+BLOCK = 8192
+
 _OWNER = "SatisfactionScorer"
 
 
 def item_statistics(answers: Answers, weight: Floats, box_width: int) -> pd.DataFrame:
     """One row for each question; what cannot be had is NaN."""
-    rows = []
-    for x, low, high in zip(answers.values.T, answers.low, answers.high, strict=True):
+    values, low, high = answers.values, answers.low, answers.high
+    # Deviations from somebody's answer are exact where all are alike.
+    centre = values[np.isnan(values).argmin(axis=0), np.arange(len(low))]
+    sums = np.zeros((6, len(low)))
+    for start in range(0, len(values), BLOCK):
+        x, w = values[start : start + BLOCK], weight[start : start + BLOCK]
         known = ~np.isnan(x)
-        given, w = x[known], weight[known]
-        found = [np.nan] * 4
-        if len(given):
-            whole = w.sum()
-            w /= whole
-            mean = given[0] + w @ (given - given[0])  # exact where all are alike
-            sd = np.sqrt(w @ (given - mean) ** 2 * whole / (whole - 1)) if whole > 1 else np.nan
-            found = [mean, sd, w @ in_top_box(given, high, box_width), w @ in_bottom_box(given, low, box_width)]
-        rows.append([len(given), len(x) - len(given), *found])
-    columns = ["n", "missing", "mean", "sd", "top_box", "bottom_box"]
-    return pd.DataFrame(rows, index=pd.Index(answers.names, name="question"), columns=columns)
-
-
-def in_top_box(x: Floats, high: float, width: int) -> NDArray[np.bool_]:
-    """Whether answers are among the highest, which are 1 apart; False where there is none."""
-    return x >= high - (width - 1)
-
-
-def in_bottom_box(x: Floats, low: float, width: int) -> NDArray[np.bool_]:
-    """Whether answers are among the lowest."""
-    return x <= low + (width - 1)
+        away = np.where(known, x - centre, 0.0)
+        boxes = x >= high - (box_width - 1), x <= low + (box_width - 1)
+        sums += [known.sum(axis=0), *(w @ one for one in (known, away, away**2, *boxes))]
+    n, whole, *parts = sums
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean, square, top, bottom = parts / whole
+        variance = np.where(whole > 1, np.maximum(square - mean**2, 0.0) * whole / (whole - 1), np.nan)
+    columns = {"n": n.astype(np.int64), "missing": (len(values) - n).astype(np.int64), "mean": centre + mean}
+    columns |= {"sd": np.sqrt(variance), "top_box": top, "bottom_box": bottom}
+    return pd.DataFrame(columns, index=pd.Index(answers.names, name="question"))
 
 
 def medians(answers: Answers, weight: Floats) -> Floats:
-    """The weighted median of each question; halfway between two answers where half of the weight is up to one."""
+    """The weighted median of each question; between two answers their middle."""
     found = np.empty(len(answers.names))
     for j, (name, x) in enumerate(zip(answers.names, answers.values.T, strict=True)):
         known = ~np.isnan(x)
@@ -81,7 +77,7 @@ def item_reliability(answers: Answers, weight: Floats, missing: str, *, needed: 
     except ParameterError as error:
         if needed:
             raise
-        # A score needs no reliability: it is one respondent's answers to one question, too.
+        # A score needs none: it is one answer of one respondent, too.
         _warn(f"has no reliability_: {error}")
         return None
 
@@ -97,8 +93,8 @@ def declared_weights(declared: Any, questions: Questions) -> Floats:
         weights[questions.place("item_weights", key)] = value if good else -1.0
     lacking = _of(names, np.isnan(weights))
     if lacking or weights.min() < 0 or not weights.any():
-        hint = f"It has none for {lacking}: write 0 to leave a question out." if lacking else ""
-        allowed = "None, 'drivers', 'factor', or a mapping of each question to a number of at least 0, not all 0"
+        hint = f"It has none for {lacking}: 0 leaves a question out." if lacking else ""
+        allowed = "a mapping of each question to a number of at least 0, not all 0"
         raise parameter_error("item_weights", declared, allowed, _OWNER, hint)
     return weights / weights.sum()
 
@@ -107,12 +103,12 @@ def overall_satisfaction(y: Any, n: int) -> Floats:
     """The y of "drivers", NaN where it is not known."""
     if y is None:
         raise ParameterError(
-            f"{_OWNER}(item_weights='drivers') requires y to be passed, but the target y is None. Give overall "
-            "satisfaction, one number for each respondent."
+            f"{_OWNER}(item_weights='drivers') requires y to be passed, but the target y is None. Give each "
+            "respondent's overall satisfaction."
         )
     overall = check_vector("y", y, np.float64, f"{_OWNER}.fit", n=n, finite=False)
     if np.isinf(overall).any():
-        raise ParameterError(f"The 'y' parameter of {_OWNER}.fit holds infinite values. Pass NaN where it is unknown.")
+        raise ParameterError(f"The 'y' parameter of {_OWNER}.fit is infinite. Pass NaN where it is unknown.")
     return overall
 
 
@@ -126,7 +122,7 @@ def driver_weights(answers: Answers, overall: Floats, weight: Floats) -> Floats:
         table, weight = table[complete], weight[complete]
     refuse_alike(table, names, "drivers")
     if n <= len(names):
-        _warn(f"learns the weights of {len(names) - 1} questions from {n:,} respondents: so few fit any y exactly.")
+        _warn(f"learns the weights of {len(names) - 1} questions from {n:,} respondents: so few fit any y.")
     both = np.cov(table, rowvar=False, aweights=weight)
     scale = np.sqrt(np.diag(both))
     both = both / scale / scale[:, None]
@@ -140,7 +136,7 @@ def factor_weights(names: list[str], found: Reliability | None) -> Floats:
 
 
 def refuse_alike(values: Floats, names: list[str], learnt: str) -> None:
-    """Refuse to learn weights of questions whose answers do not differ."""
+    """Refuse to learn weights where answers do not differ."""
     if len(values) < 3:
         what = f"takes at least 3 respondents who answered all it needs. Got n_samples={len(values)}."
     else:
@@ -152,7 +148,7 @@ def refuse_alike(values: Floats, names: list[str], learnt: str) -> None:
 
 
 def _shares(found: Floats, against: NDArray[np.bool_], names: list[str], what: str) -> Floats:
-    """Weights that sum to 1, none for questions by which satisfied people look dissatisfied."""
+    """Weights that sum to 1, none where an answer says the opposite."""
     found = np.where(against, 0.0, found)
     if not found.any():
         _warn(

@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from crmkit._compat import Interval, StrOptions, output_container
+from crmkit._compat import Interval, StrOptions, one_thread, output_container
 from crmkit._frames import make_frame
 from crmkit._groups import group_codes
 from crmkit._intervals import student_interval, weighted_means
@@ -25,11 +25,10 @@ from crmkit.exceptions import CrmkitWarning
 from crmkit.satisfaction._answers import Answers, Questions, read_answers, respondent_weights
 from crmkit.satisfaction._index_table import segment_frame
 from crmkit.satisfaction._items import (
+    BLOCK,
     declared_weights,
     driver_weights,
     factor_weights,
-    in_bottom_box,
-    in_top_box,
     item_reliability,
     item_statistics,
     medians,
@@ -39,9 +38,6 @@ from crmkit.satisfaction._items import (
 
 Floats = NDArray[np.float64]
 
-#: Respondents scored at a time: what is made of them on the way stays in the processor's cache.
-_BLOCK = 8192
-
 _OWNER = "SatisfactionScorer"
 
 
@@ -50,7 +46,7 @@ class SatisfactionScorer(TransformerMixin, BaseEstimator):
 
     Each answer is placed on its own declared scale, 0 at the low and 1 at the high end; the places of a
     respondent's answers are averaged with weights, and written on the scale of `index`. So questions on
-    different scales go together, and nothing is guessed from the answers that happened to come.
+    different scales go together, and no scale is guessed.
 
     Parameters
     ----------
@@ -86,8 +82,8 @@ class SatisfactionScorer(TransformerMixin, BaseEstimator):
         Weight of each question; they sum to 1.
     reliability_ : dict of str to Estimate
         "alpha" and the other coefficients of `crmkit.satisfaction.reliability`, of questions that are all
-        weighted alike, from the places of answers on their scales. Questions that everybody answered alike are
-        left out, and it is empty where it cannot be had, such as of one question or respondent: with a warning.
+        weighted alike, from the places of answers on their scales. With a warning, questions that everybody
+        answered alike are left out, and it is empty where it cannot be had, such as of one question.
     item_statistics_ : pandas.DataFrame
         One row for each question, by name: ``n`` answers and ``missing`` ones, ``mean`` and ``sd``, the shares
         ``top_box`` and ``bottom_box``, ``item_rest_correlation`` and ``alpha_if_dropped`` (NaN without
@@ -115,9 +111,9 @@ class SatisfactionScorer(TransformerMixin, BaseEstimator):
     who lack `y` or, unless ``missing="impute"``, an answer are left out of them. Loadings are divided by their
     sum. A question that goes against `y`, or the others, has no weight, with a warning.
 
-    A score sums up what was asked, of those who answered. Averages over available answers are fair only where it
-    is chance what is left out; where the angry skip questions, so does their anger. Weights that are learnt
-    flatter the data that they come from; with few respondents equal weights predict as well (Dawes, 1979).
+    Averages of available answers are fair only where it is chance what is left out; where the angry skip
+    questions, so does their anger. Weights that are learnt flatter the data that they come from; with few
+    respondents equal weights predict as well (Dawes, 1979).
 
     Examples
     --------
@@ -205,7 +201,7 @@ class SatisfactionScorer(TransformerMixin, BaseEstimator):
             If a question looks reverse-keyed, a scale looks wrong, or reliability leaves something out.
         """
         self._validate_params()
-        with all_or_nothing(self):
+        with all_or_nothing(self), one_thread():
             answers = self._read(X, reset=True)
             weight = respondent_weights(sample_weight, len(answers.values), f"{_OWNER}.fit")
             self._learn(answers, y, weight, Questions(answers.names, _OWNER, by_position=not is_frame(X)))
@@ -344,10 +340,10 @@ class SatisfactionScorer(TransformerMixin, BaseEstimator):
         """The index of each respondent; NaN, with a warning, where there are too few answers."""
         values = answers.values
         scores = np.empty(len(values))
-        for start in range(0, len(values), _BLOCK):
+        for start in range(0, len(values), BLOCK):
             # One question after the other in memory.
-            block = np.ascontiguousarray(values[start : start + _BLOCK].T)
-            scores[start : start + _BLOCK] = self._block(block, answers.low, answers.high)
+            block = np.ascontiguousarray(values[start : start + BLOCK].T)
+            scores[start : start + BLOCK] = self._block(block, answers.low, answers.high)
         n_without = int(np.isnan(scores).sum())
         if n_without:
             what = "all" if self.missing == "complete" else f"min_answered={self.min_answered}"
@@ -382,6 +378,5 @@ class SatisfactionScorer(TransformerMixin, BaseEstimator):
         """What answers count, from 0 to 1."""
         if self.method == "mean":
             return (x - low) / (high - low)
-        if self.method == "top_box":
-            return in_top_box(x, high, self.box_width)
-        return in_bottom_box(x, low, self.box_width)
+        steps = self.box_width - 1
+        return x >= high - steps if self.method == "top_box" else x <= low + steps
