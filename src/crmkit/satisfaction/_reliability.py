@@ -114,7 +114,7 @@ def cronbach_alpha(
     more questions. The interval is Feldt's [1]_, ``1 - (1 - alpha) F`` with ``n - 1`` and
     ``(n - 1)(k - 1)`` degrees of freedom; with weights n is ``(sum w)² / sum w²``. Of 10,000 simulated
     surveys of 25, 100 and 1,000 respondents it held the truth in 95 %; with a fifth of the answers
-    missing in 94 to 97 %; where most answers are the best of five, in 90 to 92 %.
+    missing in 94 to 98 %; where most answers are the best of five, in 90 to 92 %.
 
     Where "pairwise" meets missing answers, covariances divide by the sum of weights less one: weights
     count respondents, unless their sum is below two.
@@ -172,7 +172,7 @@ def reliability(
 
     Their intervals are jackknifed on the scale of ``log(1 - x)``, without each of up to 100 random groups;
     that of lambda_6 is shifted by the bias found, but holds the figure. In the simulations of
-    `cronbach_alpha` they held the truth in 93 to 97 %.
+    `cronbach_alpha` they held the truth in 93 to 97 %; lambda_6 in 99 %, if 10 questions met 25 respondents.
 
     Examples
     --------
@@ -225,10 +225,10 @@ def _survey(values: Floats, names: list[str], weight: Floats, missing: Missing, 
         raise ParameterError(
             f"{owner} compares two questions or more, and two respondents. Got {len(names)} and {len(values)}."
         )
-    varies = np.fmin.reduce(values) < np.fmax.reduce(values)
-    if not varies.all():
+    least, most = np.fmin.reduce(values), np.fmax.reduce(values)
+    if not (least < most).all():
         raise ParameterError(
-            f"{owner} compares answers that differ, and {_listed(names, ~varies)} has none. Leave it out."
+            f"{owner} compares answers that differ, and {_listed(names, ~(least < most))} has none. Leave it out."
         )
     n_answers, holes, n = present.sum(axis=0), not present.all(), float(len(values))
     if holes and missing == "impute":
@@ -239,9 +239,7 @@ def _survey(values: Floats, names: list[str], weight: Floats, missing: Missing, 
     if weight.sum() < 2.0:
         weight = weight * (len(weight) / weight.sum())
     effective = n * weight.sum() ** 2 / ((weight**2).sum() * len(weight))
-    return _Survey(
-        values, names, weight, np.nanmean(values, axis=0), holes, n_answers, int(n), effective, coverage, owner
-    )
+    return _Survey(values, names, weight, (least + most) / 2.0, holes, n_answers, int(n), effective, coverage, owner)
 
 
 def _groups(survey: _Survey) -> Floats:
