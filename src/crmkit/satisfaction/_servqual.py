@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,7 @@ class Servqual:
 
     overall: Estimate
     dimensions: dict[str, Estimate]
-    items: dict[str, Estimate]
+    items: dict[str, Estimate] = field(repr=False)
     importance: dict[str, float]
 
     def to_frame(self) -> pd.DataFrame:
