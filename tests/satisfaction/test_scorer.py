@@ -15,7 +15,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 import sklearn
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import t as student
 from sklearn.base import clone
@@ -201,6 +201,7 @@ def scores(X, method="mean", **parameters):
         return made.fit(X).transform(X)[:, 0]
 
 
+@settings(max_examples=40)
 @given(tables, st.sampled_from(["mean", "top_box", "bottom_box"]), st.data())
 def test_index_stays_inside_its_bounds_and_rows_stand_alone(rows, method, data):
     X = as_array(rows)
@@ -223,6 +224,7 @@ def test_the_ends_of_the_scale_are_the_ends_of_the_index(rows, data):
     assert scores(X, item_weights=weights, index=(0.1, 0.7)).tolist() == [0.1, 0.7]
 
 
+@settings(max_examples=40)
 @given(tables)
 def test_reversing_all_questions_mirrors_the_index(rows):
     X = as_array(rows)
