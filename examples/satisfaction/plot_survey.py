@@ -93,8 +93,8 @@ scorer.transform(survey).describe().T.round(1)
 # %%
 # Would they recommend it?
 # ------------------------
-# The same regions by net promoter score, whose intervals are several times as wide: it counts sorts of answers to one
-# question, where the score above averages five.
+# The same regions by net promoter score. Its intervals are four times as wide, on a scale twice as wide: it counts
+# sorts of answers to one question, where the score above averages five.
 
 IndexDisplay.from_table(index_table(nps, recommend, region), label="NPS", reference=nps(recommend))
 
