@@ -83,7 +83,7 @@ class DriverAnalysis(BaseEstimator):
     exact_ : bool
     standard_errors_ : ndarray of shape (p,)
         How far off importances may be as not all orders were looked at; 0 where `exact_`.
-    coefficients_ : ndarray of shape (n_features_in_,)
+    coefficients_ : ndarray of shape (c,)
         Of the model of all columns, per unit of the column.
     performance_ : ndarray of shape (p,)
         Weighted mean of each driver, of a group that of its columns' means.

@@ -78,7 +78,7 @@ class SatisfactionScorer(TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
-    item_weights_ : ndarray of float64, shape (n_features_in_,)
+    item_weights_ : ndarray of float64, shape (n_questions,)
         Weight of each question; they sum to 1.
     reliability_ : dict of str to Estimate
         "alpha" and the other coefficients of `crmkit.satisfaction.reliability`, of questions that are all
@@ -88,7 +88,7 @@ class SatisfactionScorer(TransformerMixin, BaseEstimator):
         One row for each question, by name: ``n`` answers and ``missing`` ones, ``mean`` and ``sd``, the shares
         ``top_box`` and ``bottom_box``, ``item_rest_correlation`` and ``alpha_if_dropped`` (NaN without
         reliability), and ``weight``.
-    medians_ : ndarray of float64, shape (n_features_in_,)
+    medians_ : ndarray of float64, shape (n_questions,)
         What stands for missing answers; with ``missing="impute"`` only.
     n_features_in_ : int
         Number of questions.
