@@ -196,6 +196,9 @@ def test_dependent_columns_are_warned_of(method, model):
     with pytest.warns(CrmkitWarning, match=r"'again'"):
         found = quick(method, model).fit(twice, y)
     assert found.importances_[0] == pytest.approx(found.importances_[4], abs=1e-6)
+    with pytest.warns(CrmkitWarning):
+        first, last = (quick(method, model).fit(frame[names], y) for names in (list(frame), ["total", *"dcba"]))
+    np.testing.assert_allclose(first.importances_, last.importances_[[4, 3, 2, 1, 0]], atol=1e-6)
 
 
 def test_classes_that_are_foretold():

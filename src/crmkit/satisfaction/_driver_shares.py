@@ -253,7 +253,7 @@ def _kin_shares(rows: _Rows, task: Task) -> Floats:
     own *= _inverse_root((own * own) @ weight)[:, None]
     to_own, from_own = symmetric_root((own * weight) @ own.T)
     (null, controls, full), coefficients = _nested(rows._replace(X=np.vstack([fixed, from_own @ own])), k)
-    squares = coefficients[k:] ** 2
+    squares = (to_own @ from_own @ coefficients[k:]) ** 2  # the shortest ones, where columns depend on each other
     return task.summed((to_own * to_own) @ squares) * ((controls - full) / null / (squares.sum() or 1.0))
 
 
