@@ -47,7 +47,7 @@ analysis.table().round(3)
 # Speed explains most and is rated worst. The dividing lines are means of these six parts: something will always stand
 # above on the left, however good all are.
 
-DriverDisplay.from_estimator(analysis, kind="grid")
+grid = DriverDisplay.from_estimator(analysis, kind="grid")
 
 # %%
 # How steady is the order?
@@ -95,7 +95,7 @@ gaps = servqual(
     },
     importance={"promptness": 40, "people": 30, "place": 10, "price": 20},
 )
-GapDisplay.from_servqual(gaps)
+display = GapDisplay.from_servqual(gaps)
 plt.show()
 
 # %%

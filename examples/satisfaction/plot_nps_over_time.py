@@ -57,7 +57,7 @@ error = points.std().iloc[0] / np.sqrt(weeks["n"])
 standardised = ((weeks["value"] - before.value) / error).set_axis(monday)
 chart = EWMAChart(target=0, sigma=1, arl0=370).fit(standardised[:52])
 display = ControlChartDisplay.from_estimator(chart, standardised[52:], name="NPS, in standard errors of a week")
-display.ax_.axvline(change, color="0.6", linestyle=":")
+line = display.ax_.axvline(change, color="0.6", linestyle=":")
 
 # %%
 # The dotted line is where deliveries went wrong, by nine tenths of a standard error of a week. When was it found, and

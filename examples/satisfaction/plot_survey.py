@@ -59,7 +59,7 @@ except ParameterError as error:
 # Bars stand to both sides of the middle; at the right, how many answered.
 
 declared = {"scale": (1, 5), "not_applicable": [9]}
-LikertDisplay.from_answers(survey, **declared)
+likert = LikertDisplay.from_answers(survey, **declared)
 
 # %%
 # Do the questions belong together?
@@ -96,7 +96,7 @@ scorer.transform(survey).describe().T.round(1)
 # The same regions by net promoter score. Its intervals are four times as wide, on a scale twice as wide: it counts
 # sorts of answers to one question, where the score above averages five.
 
-IndexDisplay.from_table(index_table(nps, recommend, region), label="NPS", reference=nps(recommend))
+display = IndexDisplay.from_table(index_table(nps, recommend, region), label="NPS", reference=nps(recommend))
 
 # %%
 # Who answered?
