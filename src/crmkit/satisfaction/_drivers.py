@@ -310,7 +310,9 @@ class DriverAnalysis(BaseEstimator):
         n, n_controls = self.n_used_, len(columns) - first[-1]
         weight = weight * (n / weight.sum())
         Z = np.empty((len(columns) + 1, n))
-        Z[:-1], Z[-1] = X.T[columns], y
+        for k, j in enumerate(columns):  # ten times as fast as X.T[columns]
+            Z[k] = X[:, j]
+        Z[-1] = y
         mean = Z @ weight / n
         Z -= mean[:, None]
         C = (Z if (weight == 1).all() else Z * weight) @ Z.T / n
