@@ -94,9 +94,11 @@ def test_answers_stand_to_both_sides_of_the_middle():
         assert spans(display.bars_[step])[1] == pytest.approx(span)
     written = texts(display.ax_)
     assert [written.count(one) for one in ("n = 5", "n = 0", "60%", "20%")] == [2, 1, 2, 8]
-    low, high = display.ax_.get_xlim()
-    assert low < -0.7 - 0.05
-    assert high > 0.7 + 0.05
+    display.figure_.canvas.draw()
+    shares = [text.get_window_extent() for text in display.ax_.texts if "%" in text.get_text()]
+    assert all(display.ax_.bbox.x0 <= box.x0 < box.x1 <= display.ax_.bbox.x1 for box in shares)
+    # Behind bars that stand astride.
+    assert display.ax_.lines[0].get_zorder() < display.bars_[3][0].get_zorder()
 
 
 @pytest.mark.parametrize(
@@ -114,6 +116,8 @@ def test_what_counts_for_neither_side(scale, neutral, begin):
     display = LikertDisplay.from_answers([1, 2, 3, 4, 4], scale=scale, neutral=neutral, title="Shares")
     assert spans(display.bars_[1])[0][0] == pytest.approx(begin)
     assert display.ax_.get_title() == "Shares"
+    before = display.ax_.lines[0].get_zorder() > display.bars_[1][0].get_zorder()
+    assert before == (scale == (1, 4) and neutral is None)
 
 
 def test_detractors_and_promoters():
@@ -137,7 +141,7 @@ def test_weights_and_turned_questions_are_those_of_the_counts():
 
 
 def test_names_and_texts_that_are_long(letters):
-    scale = {"非常不满意": 1, "2": 2, "neither satisfied nor dissatisfied": 3, "4": 4, "very satisfied": 5}
+    scale = {"非常不满意": 1, "2": 2, "neither satisfied nor dissatisfied": 3, "4": 4, "satisfied in every way" * 2: 5}
     X = pd.DataFrame({LONG: ["2", "4"], CHINESE: ["4", "4"]})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # no font of this machine need have the letters
@@ -149,6 +153,7 @@ def test_names_and_texts_that_are_long(letters):
             assert len(lines) == 3
             assert max(map(len, lines)) <= (20 if "您" in name else 40)
             assert name.endswith("…")
+        assert not any(text.get_parse_math() for text in display.ax_.get_yticklabels())
         width = display.figure_.bbox.width
         boxes = [text.get_window_extent() for text in display.ax_.get_yticklabels()]
         assert all(box.x0 >= 0 for box in boxes)
@@ -203,6 +208,7 @@ def test_weeks_of_an_index(weekly):
     np.testing.assert_allclose(ends(display.points_, 1), table[["low", "high"]])
     assert [bar.get_height() for bar in display.bars_] == [100] * 24
     assert [bar.get_x() + bar.get_width() / 2 for bar in display.bars_] == pytest.approx(date2num(WEEKS).tolist())
+    assert {round(bar.get_width(), 6) for bar in display.bars_} == {4.9}
     assert display.index_ax_.get_ylabel() == "NPS"
     assert display.count_ax_.get_ylabel() == "answers"
     assert display.index_ax_.lines[-1].get_ydata() == [float(total)] * 2
@@ -354,6 +360,7 @@ def test_labels_of_the_grid_can_be_read(seed):
     points = display.ax_.transData.transform(display.points_[0].get_xydata())
     away = np.abs(middles - points) - [(box.width / 2, box.height / 2) for box in boxes]
     assert (away.max(axis=1) < 30).all()
+    assert (away.max(axis=1) < 8).sum() >= 10
 
 
 def test_labels_in_a_part_of_a_figure(analysis):

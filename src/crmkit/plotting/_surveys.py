@@ -171,6 +171,7 @@ class LikertDisplay(_SurveyDisplay):
         self._first, self._last = pair[0], pair[1] + 1
         shares = self.counts.div(n.where(n > 0, 1), axis=0)
         left = shares.iloc[:, : self._first].sum(axis=1) + shares.iloc[:, self._first : self._last].sum(axis=1) / 2
+        left = left.where(n > 0, left.max())  # takes no room
         order = np.lexsort((left, n == 0))
         self.shares_, self._left, self._n = shares.iloc[order], left.to_numpy()[order], n.iloc[order]
         self._steps = list(map(str, steps))
