@@ -257,7 +257,9 @@ class DriverAnalysis(BaseEstimator):
             labels, self.classes_ = two_classes(y, len(X), _OWNER, "")
             y = labels == self.classes_[1]
         y = check_vector("y", y, np.float64, _OWNER, n=len(X), finite=False)
-        used = np.isfinite(y) & ~np.isnan(X).any(axis=1)
+        used = np.isfinite(y)
+        if np.isnan(X.sum()):
+            used &= ~np.isnan(X).any(axis=1)
         if lost := len(X) - int(used.sum()):
             said = f"{lost:,} of {len(X):,} rows of X and y lack a finite value (NaN)"
             if self.missing == "raise":
