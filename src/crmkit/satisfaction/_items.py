@@ -89,8 +89,8 @@ def declared_weights(declared: Any, questions: Questions) -> Floats:
         return np.full(len(names), 1 / len(names))
     weights = np.full(len(names), np.nan)
     for key, value in declared.items():
-        good = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
-        weights[questions.place("item_weights", key)] = value if good else -1.0
+        good = not isinstance(value, bool) and isinstance(value, Real) and 0.0 <= float(value) < math.inf
+        weights[questions.place("item_weights", key)] = float(value) if good else -1.0
     lacking = _of(names, np.isnan(weights))
     if lacking or weights.min() < 0 or not weights.any():
         hint = f"It has none for {lacking}: 0 leaves a question out." if lacking else ""
