@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from crmkit._validation import parameter_error
 from crmkit.exceptions import ParameterError
 
 __all__ = ["group_codes"]
@@ -35,25 +37,39 @@ def group_codes(groups: Any, n: int, owner: str, name: str = "groups") -> tuple[
     """
     import pandas as pd
 
-    if hasattr(groups, "to_pandas"):
-        groups = groups.to_pandas()
-    keep = isinstance(groups, pd.Series | pd.Categorical)
-    plain = keep or (isinstance(groups, np.ndarray) and groups.dtype.kind in "iufbM")
-    values = pd.Series(groups if plain else np.asarray(groups, dtype=object))
+    native = groups.to_pandas() if hasattr(groups, "to_pandas") else groups
+    keep = isinstance(native, pd.Series | pd.Index | pd.Categorical)
+    if not keep:
+        native = np.asarray(native) if isinstance(native, np.ndarray) else _objects(native)
+    if native.ndim != 1:
+        raise parameter_error(name, groups, "one-dimensional, a label for each row", owner)
+    values = pd.Series(native)
     if len(values) != n:
         raise ParameterError(
             f"The {name!r} parameter of {owner} must be of length {n:,}. Got length {len(values):,} instead."
         )
-    code, levels = pd.factorize(values)
+    try:
+        code, levels = pd.factorize(values)
+    except TypeError as error:
+        raise parameter_error(name, groups, "text, numbers or dates", owner) from error
     own = list(values.cat.categories) if isinstance(values.dtype, pd.CategoricalDtype) else None
-    order = sorted(range(len(levels)), key=lambda level: own.index(levels[level]) if own else _rank(levels[level]))
+    order = _order(list(levels), own)
     # A last place, which the code -1 of missing labels finds.
     place = np.append(np.argsort(order), len(levels)).astype(np.intp)
     return place[code], [levels[level] for level in order] + ([np.nan] if (code < 0).any() else [])
 
 
-def _rank(label: Any) -> tuple[int, Any]:
-    """Numbers before dates before text, each in its own order."""
-    if isinstance(label, int | float | np.number):
-        return 0, label
-    return (1, label) if hasattr(label, "isoformat") else (2, str(label))
+def _objects(labels: Any) -> NDArray[np.object_]:
+    """Labels as they are: numpy would make text of numbers beside text."""
+    return np.asarray(labels, dtype=object)
+
+
+def _order(levels: list[Any], own: list[Any] | None) -> list[int]:
+    """The places of the levels, in their own or in ascending order; of several kinds numbers come first."""
+    if own is not None:
+        return sorted(range(len(levels)), key=lambda level: own.index(levels[level]))
+    try:
+        return sorted(range(len(levels)), key=lambda level: levels[level])
+    except TypeError:
+        ranks = [(0, "", one, "") if isinstance(one, Real) else (1, type(one).__name__, 0, str(one)) for one in levels]
+        return sorted(range(len(levels)), key=lambda level: ranks[level])

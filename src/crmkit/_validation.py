@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import math
+import sys
+import warnings
 from collections.abc import Collection, Iterator
 from numbers import Integral, Real
 from typing import Any, Literal
@@ -16,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from crmkit.exceptions import ParameterError
+from crmkit.exceptions import CrmkitWarning, ParameterError
 
 __all__ = [
     "all_or_nothing",
@@ -31,6 +33,7 @@ __all__ = [
     "parameter_error",
     "shown",
     "threads_of",
+    "warn",
 ]
 
 Closed = Literal["both", "left", "right", "neither"]
@@ -76,6 +79,24 @@ def all_or_nothing(estimator: Any) -> Iterator[None]:
         vars(estimator).clear()
         vars(estimator).update(before)
         raise
+
+
+def warn(said: str, category: type[Warning] = CrmkitWarning) -> None:
+    """Warn at the line of the caller's own code, whatever crmkit or scikit-learn does on the way.
+
+    Python shows a warning once for each line that it points at: one inside crmkit would hide those of other calls.
+
+    Examples
+    --------
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warn("Few answers.")
+    >>> print(caught[0].category.__name__, caught[0].message)
+    CrmkitWarning Few answers.
+    """
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in {"crmkit", "sklearn"}:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(said, category, stacklevel=level)
 
 
 def parameter_error(name: str, value: object, allowed: str, owner: str, hint: str = "") -> ParameterError:

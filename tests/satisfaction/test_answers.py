@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -10,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmkit.exceptions import ColumnNotFoundError, CrmkitWarning, ParameterError
+from crmkit.satisfaction import SatisfactionScorer, nps
 from crmkit.satisfaction._answers import check_scale, read_answers, respondent_weights
 
 TEXTS = {"1 - poor": 1, "3 - fair": 3, "5 - very satisfied": 5}
@@ -139,8 +142,39 @@ def test_what_is_declared_must_be_there():
     with pytest.raises(ParameterError, match="'not_applicable' parameter of nps"):
         read(X, not_applicable=9)
     with pytest.raises(ParameterError, match="Give scale="):
-        read(X, None, reverse=["speed"])
-    assert np.isnan(read(X, None).low).all()
+        read(X, None, reverse=["speed"], unscaled=True)
+    assert np.isnan(read(X, None, unscaled=True).low).all()
+    with pytest.raises(ParameterError, match="'scale' parameter of nps must be a pair"):
+        read(X, None)
+    with pytest.raises(ParameterError, match="'not_applicable' parameter of nps must be numbers or texts"):
+        read(X, not_applicable=[[1]])
+
+
+def test_categories_of_numbers_are_numbers():
+    X = pd.DataFrame({"q": pd.Categorical([3, None, 5], categories=[1, 3, 5], ordered=True)})
+    np.testing.assert_array_equal(read(X).values[:, 0], [3, np.nan, 5])
+    with pytest.raises(ParameterError, match="off the scale"):
+        read(X, (1, 4))
+
+
+def test_questions_named_by_numbers_or_tuples():
+    X = pd.DataFrame([[1, 9], [2, 8]])
+    np.testing.assert_array_equal(read(X, {0: (1, 5), 1: (0, 10)}, reverse=[1]).values, [[1, 1], [2, 2]])
+    X.columns = pd.MultiIndex.from_tuples([("a", 1), ("a", 2)])
+    np.testing.assert_array_equal(read(X, (0, 10), reverse=[("a", 2)]).values, [[1, 1], [2, 2]])
+
+
+def test_warnings_point_at_the_line_that_called():
+    with pytest.warns(CrmkitWarning) as caught:
+        nps([1] * 20)
+    assert caught[0].filename == __file__
+
+
+def test_later_answers_are_held_to_the_scale_without_doubt():
+    scorer = SatisfactionScorer(scale=(1, 5)).fit([[1, 5], [5, 1], [3, 3]] * 5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scorer.transform(np.full((20, 2), 2))
 
 
 @pytest.mark.parametrize("X", [[], pd.DataFrame({"a": []}), np.empty((0, 2)), np.empty((3, 0))])

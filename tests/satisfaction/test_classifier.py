@@ -118,6 +118,20 @@ def test_weights_count_rows_and_make_errors_robust(table):
     np.testing.assert_allclose(twice.odds_ratios()["value"], plain["value"], rtol=1e-9)
 
 
+def test_the_unit_of_weights_is_a_row(table):
+    X, y = table
+    weight = np.random.default_rng(0).uniform(0.5, 2, len(X))
+    found = SatisfactionClassifier().fit(X, y, sample_weight=weight).odds_ratios()
+    large = SatisfactionClassifier().fit(X, y, sample_weight=weight * 1e6).odds_ratios()
+    # Jeffreys' prior is worth a few rows: without it odds ratios are a little farther from 1.
+    np.testing.assert_allclose(large["value"], found["value"], rtol=0.05)
+    np.testing.assert_allclose(large["high"] / large["low"], found["high"] / found["low"], rtol=0.05)
+    huge = SatisfactionClassifier().fit(X, y, sample_weight=weight * 1e300).odds_ratios()
+    np.testing.assert_allclose(huge[["value", "low"]], large[["value", "low"]], rtol=1e-4)
+    with pytest.raises(ParameterError, match="a weight of 1 counts as one row"):
+        SatisfactionClassifier().fit(X, y, sample_weight=weight / weight.sum())
+
+
 @pytest.mark.parametrize(
     "estimator",
     [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.special import expit
@@ -42,6 +42,7 @@ def test_firth_is_the_penalised_maximum(seed):
 
 
 @given(st.lists(st.integers(0, 12), min_size=4, max_size=4).filter(lambda n: n[0] + n[1] > 0 < n[2] + n[3]))
+@example([1, 0, 0, 2])
 @settings(max_examples=30)
 def test_a_table_of_two_by_two_gains_half_a_customer_in_each_cell(counts):
     a, b, c, d = counts

@@ -33,8 +33,9 @@ def test_it_is_least_squares(table):
     np.testing.assert_allclose(found["value"] * [1, sign], naive.coef_, rtol=1e-8)
     assert found.loc["waited", "low"] < -0.2 < found.loc["waited", "high"]
     # A weight on every row alike changes no figure.
-    weighed = SatisfactionRegressor().fit(X, y, sample_weight=np.full(500, 3.0)).coefficients()
-    np.testing.assert_allclose(weighed[["value", "low", "high"]], found[["value", "low", "high"]], rtol=1e-9)
+    for scale in (3.0, 1e300, 1e-300):
+        weighed = SatisfactionRegressor().fit(X, y, sample_weight=np.full(500, scale)).coefficients()
+        np.testing.assert_allclose(weighed[["value", "low", "high"]], found[["value", "low", "high"]], rtol=1e-9)
 
 
 def test_no_prediction_leaves_the_scale(table):

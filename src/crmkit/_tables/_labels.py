@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,8 @@ from numpy.typing import NDArray
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
-from crmkit.exceptions import CrmkitWarning, ParameterError
+from crmkit._validation import warn
+from crmkit.exceptions import ParameterError
 
 
 def two_classes(y: Any, n: int, owner: str, hint: str) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -63,5 +63,5 @@ def label_that_means(meaning: str, classes: NDArray[Any], pos_label: Any, *, bar
     )
     if not bare:
         raise ParameterError(said)
-    warnings.warn(f"{said} The second one is taken, as scikit-learn does.", CrmkitWarning, stacklevel=5)
+    warn(f"{said} The second one is taken, as scikit-learn does.")
     return classes[1]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-import warnings
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
@@ -12,8 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from crmkit._validation import check_option, check_vector, parameter_error
-from crmkit.exceptions import ColumnNotFoundError, CrmkitWarning
+from crmkit._validation import check_option, check_vector, parameter_error, warn
+from crmkit.exceptions import ColumnNotFoundError
 from crmkit.metrics import Estimate
 from crmkit.plotting._churn_rows import COLOURS, GREY, PALE, new_axes
 from crmkit.plotting._fonts import fonts_for
@@ -305,7 +304,7 @@ class IndexDisplay(_SurveyDisplay):
             lost = self._figures[3][pd.isna(self._place)].sum()
             if lost:
                 said = f"IndexDisplay leaves out {lost:,.0f} answers that have no time."
-                warnings.warn(said, CrmkitWarning, stacklevel=4)
+                warn(said)
         return ["missing" if pd.isna(one) else _wrapped(one) for one in segment]
 
     def _draw(self, ax: Axes, labels: list[str]) -> None:

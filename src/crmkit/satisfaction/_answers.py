@@ -16,8 +16,8 @@ from sklearn.utils.validation import check_array, validate_data
 from crmkit._decisions import check_weights
 from crmkit._frames import Category
 from crmkit._tables import is_frame, renamed, table_columns
-from crmkit._validation import parameter_error
-from crmkit.exceptions import ColumnNotFoundError, CrmkitWarning, ParameterError
+from crmkit._validation import parameter_error, warn
+from crmkit.exceptions import ColumnNotFoundError, ParameterError
 
 Floats = NDArray[np.float64]
 
@@ -61,6 +61,7 @@ def read_answers(
     *,
     estimator: Any = None,
     reset: bool = True,
+    unscaled: bool = False,
     reverse: Collection[Any] = (),
     not_applicable: Any = (),
 ) -> Answers:
@@ -71,11 +72,12 @@ def read_answers(
     X : frame or array of shape (n, k), or array-like of shape (n,)
         A missing value is no answer.
     scale : (low, high), mapping of texts to numbers, or mapping of questions to either; or None
-        The questions of an array are named by position. None holds the answers to nothing.
+        The questions of an array are named by position. None holds the answers to nothing, where `unscaled`.
     owner : str
         Whose errors these are.
     estimator : estimator, default=None
-        If given, scikit-learn's rules of names and widths hold; `reset` them, or compare.
+        If given, scikit-learn's rules of names and widths hold; `reset` them, or compare. What was read with
+        `reset` has a scale that is right: later answers are held to it without a warning.
     reverse : collection of str or int
         Reverse-keyed questions.
     not_applicable : collection of codes, or mapping of questions to them
@@ -89,6 +91,8 @@ def read_answers(
     alone = estimator is None and not is_frame(X) and np.ndim(X) == 1
     names = list(columns) if array is None else ["answers"] if alone else [f"x{j}" for j in range(array.shape[1])]
     questions = Questions(names, owner, by_position=not is_frame(X) and not alone)
+    if scale is None and not unscaled:
+        raise parameter_error("scale", scale, _SCALES, owner)
     scales = questions.scales(scale)
     codes = questions.codes(not_applicable)
     turned = questions.places("reverse", reverse)
@@ -99,7 +103,7 @@ def read_answers(
     else:
         array = _recoded(array, names, scales, codes, owner)
     low, high = np.array([[one.low for one in scales], [one.high for one in scales]])
-    _check_range(array, names, low, high, owner)
+    _check_range(array, names, low, high, owner, doubt=reset)
     if turned:
         if scale is None:
             raise ParameterError(f"{owner} turns reverse-keyed questions round by their scale. Give scale=(low, high).")
@@ -162,6 +166,9 @@ class Questions:
             return self.names.index(key)
         if not isinstance(key, str | bool) and key in self.keys:
             return self.keys.index(key)
+        # A frame's columns may be named by numbers or tuples, which were read as text.
+        if self.keys == self.names and not isinstance(key, bool) and str(key) in self.names:
+            return self.names.index(str(key))
         raise ColumnNotFoundError.from_name(parameter, key, self.keys)
 
     def places(self, parameter: str, keys: Any) -> list[int]:
@@ -193,7 +200,10 @@ class Questions:
         if isinstance(codes, str) or not isinstance(codes, Collection):
             allowed = "a list of codes, or a mapping of questions to lists of codes"
             raise parameter_error("not_applicable", codes, allowed, self.owner)
-        return frozenset(codes)
+        try:
+            return frozenset(codes)
+        except TypeError as error:
+            raise parameter_error("not_applicable", codes, "numbers or texts", self.owner) from error
 
 
 def _one_scale(scale: Any, owner: str) -> _Scale:
@@ -212,6 +222,8 @@ def _one_scale(scale: Any, owner: str) -> _Scale:
 
 def _numbers(column: Any, name: str, scale: _Scale, codes: frozenset[Any], owner: str) -> Floats:
     """One question of a frame."""
+    if isinstance(column, Category) and column.levels.dtype.kind in "iufb":
+        column = np.append(column.levels.astype(np.float64), np.nan)[column.codes]
     if not isinstance(column, Category):
         column = np.array(column, dtype=np.float64)
         return _recoded(column[:, None], [name], [scale], [codes], owner)[:, 0]
@@ -261,7 +273,7 @@ def _recoded(array: Floats, names: list[str], scales: list[_Scale], codes: list[
     return array
 
 
-def _check_range(array: Floats, names: list[str], low: Floats, high: Floats, owner: str) -> None:
+def _check_range(array: Floats, names: list[str], low: Floats, high: Floats, owner: str, *, doubt: bool) -> None:
     """Refuse answers off their scales, and warn of scales that nobody uses the upper half of."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
@@ -280,13 +292,11 @@ def _check_range(array: Floats, names: list[str], low: Floats, high: Floats, own
         )
     unused = np.flatnonzero(most <= (low + high) / 2)
     unused = unused[(~np.isnan(array[:, unused])).sum(axis=0) >= _FEWEST_ANSWERS]
-    if len(unused):
+    if doubt and len(unused):
         j = unused[0]
-        warnings.warn(
+        warn(
             f"{owner} got no answer above the middle of the scale for {_listed([names[j] for j in unused])}: of "
-            f"{names[j]!r} the highest is {most[j]:g}, on a scale of {low[j]:g} to {high[j]:g}. Is the scale right?",
-            CrmkitWarning,
-            stacklevel=4,
+            f"{names[j]!r} the highest is {most[j]:g}, on a scale of {low[j]:g} to {high[j]:g}. Is the scale right?"
         )
 
 

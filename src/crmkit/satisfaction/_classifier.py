@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -19,9 +18,9 @@ from crmkit._tables import (
     label_that_means,
     two_classes,
 )
-from crmkit._validation import all_or_nothing, parameter_error
+from crmkit._validation import all_or_nothing, parameter_error, warn
 from crmkit.events import Snapshots
-from crmkit.exceptions import CrmkitWarning
+from crmkit.exceptions import ParameterError
 from crmkit.metrics import subgroup_table
 from crmkit.satisfaction._customer_model import CustomerModel, survey_weights, weighted
 from crmkit.satisfaction._linear import FirthLogistic
@@ -29,6 +28,9 @@ from crmkit.satisfaction._linear import FirthLogistic
 Floats = NDArray[np.float64]
 
 _N_FOLDS = 5
+
+#: The least mean weight: what stands for less than a tenth of a row is lost in Jeffreys' prior.
+_LEAST_WEIGHT = 0.1
 
 
 class SatisfactionClassifier(ClassifierMixin, CustomerModel):
@@ -146,7 +148,8 @@ class SatisfactionClassifier(ClassifierMixin, CustomerModel):
         y : array-like of shape (n,)
             Labels of two classes, such as ``answers >= 4``.
         sample_weight : array-like of shape (n,), default=None
-            Survey weights. Intervals are robust then.
+            A row of weight 2 counts as two rows. Survey weights may be on any scale but far below that: shares of 1
+            are refused. Intervals are robust then.
 
         Returns
         -------
@@ -156,7 +159,13 @@ class SatisfactionClassifier(ClassifierMixin, CustomerModel):
         with all_or_nothing(self):
             n = self._read_to_fit(X)
             satisfied = self._target(X, y, n, reset=True)
-            self._learn(X, satisfied, survey_weights(sample_weight, n))
+            weight = survey_weights(sample_weight, n)
+            if weight is not None and weight.sum() < _LEAST_WEIGHT * (weight > 0).sum():
+                raise ParameterError(
+                    f"The sample_weight of {n:,} rows sums to {weight.sum():.3g}, and a weight of 1 counts as one row. "
+                    "Pass sample_weight * len(sample_weight) / sample_weight.sum()."
+                )
+            self._learn(X, satisfied, weight)
         return self
 
     def _target(self, X: Any, y: ArrayLike, n: int, *, reset: bool = False) -> NDArray[np.int64]:
@@ -173,11 +182,7 @@ class SatisfactionClassifier(ClassifierMixin, CustomerModel):
             method = None if self.estimator is None else "sigmoid"
         rarest = int(np.bincount(y, minlength=2).min())
         if method is not None and rarest < 2:
-            warnings.warn(
-                "One class has a single row: nothing is calibrated, and `calibration_` is None.",
-                CrmkitWarning,
-                stacklevel=5,
-            )
+            warn("One class has a single row: nothing is calibrated, and `calibration_` is None.")
             method = None
         self.calibration_ = method
         if method is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -23,9 +22,9 @@ from crmkit._tables import (
     table_columns,
     take,
 )
-from crmkit._validation import check_float, parameter_error
+from crmkit._validation import check_float, parameter_error, warn
 from crmkit.events import Snapshots, latest_rows
-from crmkit.exceptions import ColumnNotFoundError, CrmkitWarning, ParameterError
+from crmkit.exceptions import ColumnNotFoundError, ParameterError
 from crmkit.satisfaction._drivers import DriverAnalysis
 from crmkit.satisfaction._linear import FirthLogistic, LeastSquares
 from crmkit.satisfaction._terms import Terms
@@ -100,11 +99,9 @@ class CustomerModel(BaseEstimator):
         # Features read of a log say much twice: that a count is 0, and that there is no date.
         if lost and not hasattr(self, "fitted_on_"):
             more = f" and {len(lost) - 5} more" if len(lost) > 5 else ""
-            warnings.warn(
+            warn(
                 f"The terms {', '.join(map(repr, lost[:5]))}{more} are combinations of others, and say nothing of "
-                "their own: they have no effect here. Leave columns out that say the same.",
-                CrmkitWarning,
-                stacklevel=4,
+                "their own: they have no effect here. Leave columns out that say the same."
             )
 
     def _matrix(self, X: Any) -> Floats:
@@ -213,6 +210,6 @@ def survey_weights(sample_weight: Any, n: int) -> Floats | None:
     if sample_weight is None:
         return None
     weight: Floats = check_sample_weight(sample_weight, np.empty((n, 1)), dtype=np.float64, ensure_non_negative=True)
-    if not weight.sum() > 0:
+    if not weight.max() > 0:
         raise ParameterError("sample_weight is 0 in all rows. At least one row must count.")
     return weight

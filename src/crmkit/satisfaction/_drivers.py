@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Collection, Mapping
 from numbers import Integral, Real
 from typing import Any, Literal, Self
@@ -12,15 +11,15 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from crmkit._compat import Interval, StrOptions, one_thread
 from crmkit._decisions import check_weights
 from crmkit._frames import Category, make_frame
 from crmkit._tables import backend_of, is_frame, table_columns, two_classes
-from crmkit._validation import all_or_nothing, check_generator, check_vector, parameter_error, threads_of
+from crmkit._validation import all_or_nothing, check_generator, check_vector, parameter_error, threads_of, warn
 from crmkit.events import Snapshots
-from crmkit.exceptions import ColumnNotFoundError, CrmkitWarning, ParameterError
+from crmkit.exceptions import ColumnNotFoundError, ParameterError
 from crmkit.metrics import Estimate
 from crmkit.satisfaction._driver_shares import RESAMPLED, Task, linear_shares, logistic_shares
 from crmkit.satisfaction._relative_weights import DEPENDENT
@@ -254,8 +253,13 @@ class DriverAnalysis(BaseEstimator):
             raise ParameterError(f"{_OWNER} requires y to be passed, but the target y is None. Pass the outcome.")
         self.classes_ = None
         if self.model == "logistic":
-            labels, self.classes_ = two_classes(y, len(X), _OWNER, "")
-            y = labels == self.classes_[1]
+            labels = column_or_1d(y, warn=True)
+            if len(known := ~pd.isna(labels)) != len(X):
+                known = np.ones(len(labels), dtype=bool)  # two_classes says what is wrong
+            told = pd.Series(labels[known]).infer_objects().to_numpy()
+            told, self.classes_ = two_classes(told, len(X) - int((~known).sum()), _OWNER, "")
+            y = np.full(len(X), np.nan)
+            y[known] = told == self.classes_[1]
         y = check_vector("y", y, np.float64, _OWNER, n=len(X), finite=False)
         used = np.isfinite(y)
         if np.isnan(X.sum()):
@@ -264,14 +268,14 @@ class DriverAnalysis(BaseEstimator):
             said = f"{lost:,} of {len(X):,} rows of X and y lack a finite value (NaN)"
             if self.missing == "raise":
                 raise ParameterError(f"{said}. Fill them, or pass missing='listwise' to leave them out.")
-            self._warn(f"{said}, and are left out.")
+            warn(f"{_OWNER}: {said}, and are left out.")
         weight = np.ones(len(X)) if weight is None else weight
         used &= weight > 0
         self.n_used_, c = int(used.sum()), X.shape[1]
         if self.n_used_ < 3:
             raise ParameterError(f"{_OWNER} needs 3 complete rows at least. Got {self.n_used_} (n_samples={len(X)}).")
         if self.n_used_ < c + 2:
-            self._warn(f"{c} columns explain any {self.n_used_} rows whole, so R² means nothing. Take more rows.")
+            warn(f"{_OWNER}: {c} columns explain any {self.n_used_} rows whole, so R² means nothing. Take more rows.")
         return (X, y, weight) if used.all() else (X[used], y[used], weight[used])
 
     def _players(self, names: list[str], *, by_position: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -281,6 +285,8 @@ class DriverAnalysis(BaseEstimator):
             if isinstance(keys, str) or not isinstance(keys, Collection):
                 raise parameter_error(parameter, keys, "a list of columns", _OWNER)
             known: list[Any] = list(range(len(names))) if by_position else names
+            # A frame's columns may be named by numbers or tuples, which were read as text.
+            keys = list(keys) if by_position else [str(key) for key in keys]
             lacking = [key for key in keys if key not in known]
             if lacking:
                 raise ColumnNotFoundError.from_name(parameter, lacking[0], known)
@@ -327,9 +333,9 @@ class DriverAnalysis(BaseEstimator):
         gains = sweep_first(swept := C[None].copy(), len(columns))
         dependent = np.diag(swept[0])[:-1] <= DEPENDENT
         if dependent.any():
-            self._warn(
-                f"{_listed(named[:-1][dependent])} can be computed from other columns exactly. Such columns share what "
-                "they explain: leave one out, or make them one group."
+            warn(
+                f"{_OWNER}: {_listed(named[:-1][dependent])} can be computed from other columns exactly. Such "
+                "columns share what they explain: leave one out, or make them one group."
             )
         rng, q = check_generator("random_state", self.random_state, _OWNER), len(first) - 1
         self.exact_ = self.method == "johnson" or q <= _MOST_EXACT[self.model]
@@ -343,7 +349,7 @@ class DriverAnalysis(BaseEstimator):
         else:
             found, unit = logistic_shares(Z[:-1], y, weight, task), 1.0
             if found.r2 > 1 - 1e-6:
-                self._warn("The columns foretell the class of every row: coefficients have no end. Take fewer.")
+                warn(f"{_OWNER}: The columns foretell the class of every row: coefficients have no end. Take fewer.")
         self.coefficients_ = np.empty(len(names))
         self.coefficients_[columns] = found.coefficients * unit / scale[:-1]
         self.performance_ = task.summed(mean[n_controls:-1]) / np.diff(first)
@@ -355,10 +361,6 @@ class DriverAnalysis(BaseEstimator):
             name: Estimate(value, low, high, n, task.coverage, found.method)
             for name, value, (low, high) in zip(self.driver_names_, found.values, ends, strict=False)
         }
-
-    @staticmethod
-    def _warn(said: str) -> None:
-        warnings.warn(f"{_OWNER}: {said}", CrmkitWarning, stacklevel=4)
 
 
 def _plain(X: pd.DataFrame) -> bool:

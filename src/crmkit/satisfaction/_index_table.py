@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from crmkit._compat import safe_indexing
 from crmkit._frames import make_frame
@@ -68,13 +70,21 @@ def index_table(index: Any, answers: Any, by: Any, *, sample_weight: Any = None,
         except ParameterError:  # no answers
             continue
         table[:, j] = one.value, one.low, one.high, one.n
-    return segment_frame(labels, table, by)
+    return segment_frame(segment_labels(by, code, labels), table, backend_of(by))
 
 
-def segment_frame(labels: list[Any], table: Any, by: Any) -> Any:
-    """Return a row per segment of value, low, high and n; open ends are missing. polars if `by` is."""
-    backend = backend_of(by)
-    if backend == "polars":
+def segment_labels(by: Any, code: NDArray[np.intp], labels: list[Any]) -> Any:
+    """Return the labels of the segments as `by` has them, so that they join: dates stay dates, categories ordered."""
+    first = np.empty(len(labels), dtype=np.intp)
+    first[code[::-1]] = np.arange(len(code))[::-1]
+    if isinstance(by, pd.Series):
+        return by.iloc[first].reset_index(drop=True)
+    return by[first.tolist()] if backend_of(by) == "polars" else labels
+
+
+def segment_frame(labels: Any, table: Any, backend: Literal["pandas", "polars"]) -> Any:
+    """Return a row per segment of value, low, high and n; open ends are missing."""
+    if backend == "polars" and isinstance(labels, list):
         labels = [None if label != label else label for label in labels]  # noqa: PLR0124  a missing one
     value, low, high = np.where(np.isinf(table[:3]), np.nan, table[:3])
     n = table[3].astype(np.int64)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from numbers import Real
 from typing import Any, Literal, NamedTuple
@@ -11,8 +10,16 @@ import numpy as np
 
 from crmkit._decisions import Floats
 from crmkit._intervals import student_interval, weighted_mean, wilson
-from crmkit._validation import check_float, check_int, check_option, check_same_length, check_vector, parameter_error
-from crmkit.exceptions import CrmkitWarning, ParameterError
+from crmkit._validation import (
+    check_float,
+    check_int,
+    check_option,
+    check_same_length,
+    check_vector,
+    parameter_error,
+    warn,
+)
+from crmkit.exceptions import ParameterError
 from crmkit.metrics import Estimate
 from crmkit.satisfaction._answers import check_scale, read_answers, respondent_weights
 
@@ -377,8 +384,4 @@ def warn_incomplete(answers: Floats, owner: str) -> None:
     there = ~np.isnan(answers)
     count = int((there.any(axis=1) & ~there.all(axis=1)).sum())
     if count:
-        warnings.warn(
-            f"{owner} leaves out {count:,} of {len(answers):,} respondents, who answered a part.",
-            CrmkitWarning,
-            stacklevel=3,
-        )
+        warn(f"{owner} leaves out {count:,} of {len(answers):,} respondents, who answered a part.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from numbers import Real
 from typing import Any
 
@@ -11,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from crmkit._validation import check_vector, parameter_error
-from crmkit.exceptions import CrmkitWarning, ParameterError
+from crmkit._validation import check_vector, parameter_error, warn
+from crmkit.exceptions import ParameterError
 from crmkit.satisfaction._answers import Answers, Questions
 from crmkit.satisfaction._relative_weights import relative_weights
 from crmkit.satisfaction._reliability import Reliability, reliability_of
@@ -170,4 +169,4 @@ def _of(names: list[str], which: NDArray[np.bool_]) -> list[str]:
 
 
 def _warn(what: str) -> None:
-    warnings.warn(f"{_OWNER} {what}", CrmkitWarning, stacklevel=5)
+    warn(f"{_OWNER} {what}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from typing import Any, Self
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
-from crmkit.exceptions import CrmkitWarning
+from crmkit._validation import warn
 
 Floats = NDArray[np.float64]
 
@@ -77,6 +76,8 @@ class FirthLogistic(ClassifierMixin, _Linear):
         table, w = (M - self.mean_)[:, self.used_], np.ones(len(M)) if weight is None else weight
         table = np.column_stack([np.ones(len(M)), table])
         p = expit(self._linear(M))
+        # Robust errors do not depend on the unit of the weights: with the largest as 1 no square is infinite.
+        w = w / w.max()
         bread = _inverse((table * (w * p * (1 - p))[:, None]).T @ table)
         if weight is None and groups is None:
             return bread[1:, 1:]
@@ -97,7 +98,7 @@ class LeastSquares(RegressorMixin, _Linear):
     """Linear regression by weighted least squares."""
 
     def fit(self, M: Floats, y: Floats, sample_weight: Floats | None = None) -> Self:
-        weight = np.ones(len(M)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        weight = np.ones(len(M)) if sample_weight is None else sample_weight / sample_weight.max()
         table = self._own(M, weight)
         weighed = table * weight[:, None]
         gram = weighed.T @ table
@@ -112,7 +113,7 @@ class LeastSquares(RegressorMixin, _Linear):
         J. G. MacKinnon and H. White (1985), Journal of Econometrics 29(3), 305-325; by customers where they have
         several rows.
         """
-        w = np.ones(len(M)) if weight is None else weight
+        w = np.ones(len(M)) if weight is None else weight / weight.max()
         table = np.column_stack([np.ones(len(M)), (M - self.mean_)[:, self.used_]])
         bread = _inverse((table * w[:, None]).T @ table)
         error = y - self._linear(M)
@@ -142,25 +143,25 @@ def _inverse(curve: Floats) -> Floats:
 
 def _firth(table: Floats, came: Floats, weight: Floats) -> Floats:
     """Newton's method with steps of at most 5 and halving, on the likelihood with Jeffreys' prior."""
-    beta, size = np.zeros(table.shape[1]), np.inf
+    beta, size, pace = np.zeros(table.shape[1]), np.inf, 1.0
     value, gram, score = _likelihood(table, came, weight, beta)
     for _ in range(_MOST_STEPS):
         inverse = _inverse(gram)
         step = inverse @ (score + _prior_score(table, weight, beta, inverse))
-        step *= min(1.0, 5.0 / max(float(np.abs(step).max()), 1e-300))
+        step *= pace * min(1.0, 5.0 / max(float(np.abs(step).max()), 1e-300))
         for _ in range(30):
             moved, gram, score = _likelihood(table, came, weight, beta + step)
             if moved >= value - 1e-12 * abs(value):
                 break
             step = step / 2
+        # The prior's own curvature is left out: of a handful of rows steps go to and fro unless they are shorter.
+        pace = pace / 2 if pace > 0.1 and float(np.abs(step).max()) > 0.7 * size else pace
         beta, value, size = beta + step, moved, float(np.abs(step).max())
         if size < 1e-9 * (1 + float(np.abs(beta).max())):
             return beta
-    warnings.warn(
+    warn(
         f"The logistic regression did not converge in {_MOST_STEPS} steps; the last changed a coefficient by "
-        f"{size:.2g}. Look for columns on very different scales or nearly equal ones, and leave some out.",
-        CrmkitWarning,
-        stacklevel=5,
+        f"{size:.2g}. Look for columns on very different scales or nearly equal ones, and leave some out."
     )
     return beta
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from crmkit.exceptions import CrmkitWarning
+from crmkit._validation import warn
 
 Floats = NDArray[np.float64]
 
@@ -46,7 +45,7 @@ def one_factor(correlations: Any, start: Floats | None = None) -> Floats:
             break
     else:
         if tolerance < 1e-6:
-            warnings.warn("The questions have too little in common for loadings.", CrmkitWarning, stacklevel=4)
+            warn("The questions have too little in common for loadings.")
     return np.where(loadings.sum(axis=-1, keepdims=True) < 0.0, -loadings, loadings)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -12,8 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import fdtri, stdtrit
 
-from crmkit._validation import check_bool, check_float, check_option
-from crmkit.exceptions import CrmkitWarning, ParameterError
+from crmkit._validation import check_bool, check_float, check_option, warn
+from crmkit.exceptions import ParameterError
 from crmkit.metrics import Estimate
 from crmkit.satisfaction._answers import read_answers, respondent_weights
 from crmkit.satisfaction._one_factor import one_factor, smc
@@ -134,7 +133,7 @@ def cronbach_alpha(
     check_bool("standardized", standardized, owner)
     survey = _read(X, scale, reverse, not_applicable, missing, sample_weight, coverage, owner)
     covariances, correlations = _matrices(_groups(survey).sum(axis=0), survey)
-    _warn(_reversed(correlations, survey), survey, _REVERSED, 2)
+    _warn(_reversed(correlations, survey), survey, _REVERSED)
     return _alpha(correlations if standardized else covariances, survey)
 
 
@@ -210,7 +209,7 @@ def _read(
 ) -> _Survey:
     check_option("missing", missing, {"pairwise", "listwise", "impute"}, owner)
     coverage = check_float("coverage", coverage, owner, low=0, high=1, closed="neither")
-    answers = read_answers(X, scale, owner, reverse=reverse, not_applicable=not_applicable)
+    answers = read_answers(X, scale, owner, reverse=reverse, not_applicable=not_applicable, unscaled=True)
     weight = respondent_weights(sample_weight, len(answers.values), owner)
     return _survey(answers.values, answers.names, weight, missing, coverage, owner)
 
@@ -320,9 +319,9 @@ def _describe(survey: _Survey) -> Reliability:
     moments = groups.sum(axis=0)
     covariances, correlations = _matrices(moments, survey)
     turned, loadings = _reversed(correlations, survey), one_factor(correlations)
-    _warn(turned, survey, _REVERSED, 3)
-    _warn(np.abs(loadings) >= 1.0, survey, _HEYWOOD, 3)
-    _warn(smc(correlations) > 1.0 - 1e-9, survey, _GIVEN, 3)
+    _warn(turned, survey, _REVERSED)
+    _warn(np.abs(loadings) >= 1.0, survey, _HEYWOOD)
+    _warn(smc(correlations) > 1.0 - 1e-9, survey, _GIVEN)
     without = _correlations(moments - groups)[1]
     without = without[without.sum(axis=(1, 2)) > 1e-9]
     return Reliability(
@@ -374,8 +373,6 @@ def _listed(names: list[str], which: NDArray[np.bool_]) -> str:
     return ", ".join(repr(name) for name, is_one in zip(names, which, strict=True) if is_one)
 
 
-def _warn(which: NDArray[np.bool_], survey: _Survey, text: str, stacklevel: int) -> None:
+def _warn(which: NDArray[np.bool_], survey: _Survey, text: str) -> None:
     if which.any():
-        warnings.warn(
-            f"{survey.owner}: {text.format(_listed(survey.names, which))}", CrmkitWarning, stacklevel=stacklevel + 1
-        )
+        warn(f"{survey.owner}: {text.format(_listed(survey.names, which))}")

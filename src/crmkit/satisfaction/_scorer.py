@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self
@@ -20,10 +19,9 @@ from crmkit._frames import make_frame
 from crmkit._groups import group_codes
 from crmkit._intervals import student_interval, weighted_means
 from crmkit._tables import backend_of, is_frame
-from crmkit._validation import all_or_nothing, check_float, parameter_error
-from crmkit.exceptions import CrmkitWarning
+from crmkit._validation import all_or_nothing, check_float, parameter_error, warn
 from crmkit.satisfaction._answers import Answers, Questions, read_answers, respondent_weights
-from crmkit.satisfaction._index_table import segment_frame
+from crmkit.satisfaction._index_table import segment_frame, segment_labels
 from crmkit.satisfaction._items import (
     BLOCK,
     declared_weights,
@@ -262,13 +260,14 @@ class SatisfactionScorer(TransformerMixin, BaseEstimator):
         answers = self._read(X, reset=False)
         code, labels = group_codes(by, len(answers.values), owner, "by")
         weight = respondent_weights(sample_weight, len(answers.values), owner)
-        scores = self._scores(answers, "score_table")
+        scores, segments = self._scores(answers, "score_table"), segment_labels(by, code, labels)
         known = (weight > 0) & ~np.isnan(scores)
         if not known.all():
             scores, weight, code = scores[known], weight[known], code[known]
         value, error, effective = weighted_means(scores, weight, code, len(labels))
         n = np.bincount(code, minlength=len(labels))
-        return segment_frame(labels, np.array([value, *student_interval(value, error, effective, coverage), n]), X)
+        table = np.array([value, *student_interval(value, error, effective, coverage), n])
+        return segment_frame(segments, table, backend_of(X))
 
     def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:  # noqa: ARG002  scikit-learn's signature
         """Give the name of the one column.
@@ -347,11 +346,9 @@ class SatisfactionScorer(TransformerMixin, BaseEstimator):
         n_without = int(np.isnan(scores).sum())
         if n_without:
             what = "all" if self.missing == "complete" else f"min_answered={self.min_answered}"
-            warnings.warn(
+            warn(
                 f"{_OWNER}.{method} has no index for {n_without:,} of {len(scores):,} respondents, who answered less "
-                f"than {what} of the questions.",
-                CrmkitWarning,
-                stacklevel=3 + (method == "transform"),  # scikit-learn wraps it
+                f"than {what} of the questions."
             )
         return scores
 
