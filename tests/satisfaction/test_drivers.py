@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -98,6 +98,7 @@ def test_groups_and_controls():
     np.testing.assert_allclose(whole.importances_, [whole.r2_])
 
 
+@example(2592, "shapley", "logistic", 5)
 @given(
     st.integers(0, 10**6),
     st.sampled_from(["shapley", "johnson"]),
@@ -109,15 +110,18 @@ def test_properties(seed, method, model, p):
     weight = np.random.default_rng(seed).integers(1, 4, size=len(y)).astype(float)
     found = quick(method, model).fit(X, y, sample_weight=weight)
     assert (found.importances_ >= -1e-9).all()
-    assert found.importances_.sum() == pytest.approx(found.r2_, abs=1e-7)
+    # Where classes are foretold exactly there is no best model to reach.
+    atol = 1e-5 if found.r2_ > 1 - 1e-6 else 1e-7
+    assert found.importances_.sum() == pytest.approx(found.r2_, abs=atol)
     # Rows doubled at half the weight; columns in another order and unit.
     doubled = quick(method, model).fit(np.repeat(X, 2, axis=0), np.repeat(y, 2), sample_weight=np.repeat(weight / 2, 2))
     order = np.random.default_rng(seed).permutation(p)
     moved = quick(method, model).fit(X[:, order] * 1000 - 5, y, sample_weight=weight)
     repeated = quick(method, model).fit(np.repeat(X, weight.astype(int), axis=0), np.repeat(y, weight.astype(int)))
     for same in (doubled.importances_, repeated.importances_, moved.importances_[np.argsort(order)]):
-        np.testing.assert_allclose(same, found.importances_, atol=1e-7)
-    np.testing.assert_allclose(doubled.coefficients_, found.coefficients_, rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(same, found.importances_, atol=atol)
+    if atol < 1e-6:
+        np.testing.assert_allclose(doubled.coefficients_, found.coefficients_, rtol=1e-5, atol=1e-7)
     np.testing.assert_allclose(doubled.performance_, found.performance_, atol=1e-9)
 
 
@@ -305,3 +309,37 @@ def test_no_intervals():
     assert model.importance_intervals_ is None
     assert model.estimates_ == {}
     assert model.table()["low"].isna().all()
+
+
+@pytest.mark.parametrize("model", ["linear", "logistic"])
+def test_the_units_of_columns_and_weights_do_not_matter(model):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(120, 3))
+    y = X @ [1.0, 2.0, 0.0] + rng.normal(size=120)
+    y = y > 0 if model == "logistic" else y
+    weight = rng.random(120)
+    expected = DriverAnalysis(model=model, n_resamples=0).fit(X, y, weight)
+    for unit in (1e300, 1e-300):
+        found = DriverAnalysis(model=model, n_resamples=0).fit(X * unit, y, weight * unit)
+        np.testing.assert_allclose(found.importances_, expected.importances_, rtol=1e-9)
+        np.testing.assert_allclose(found.coefficients_ * unit, expected.coefficients_, rtol=1e-9)
+        np.testing.assert_allclose(found.performance_, expected.performance_ * unit, rtol=1e-9)
+
+
+def test_rows_of_a_logistic_model_without_an_outcome_are_left_out():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 2))
+    y = (X[:, 0] + rng.normal(size=60) > 0).astype(float)
+    expected = DriverAnalysis(model="logistic", n_resamples=0).fit(X[2:], y[2:])
+    y[:2] = np.nan
+    for told in (y, pd.Series(y).astype("boolean"), pd.Series(np.where(y == 1, "yes", "no")).mask(np.isnan(y))):
+        with pytest.warns(CrmkitWarning, match="2 of 60 rows"):
+            found = DriverAnalysis(model="logistic", n_resamples=0).fit(X, told)
+        np.testing.assert_array_equal(found.importances_, expected.importances_)
+
+
+def test_columns_may_be_named_by_numbers():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(60, 3)))
+    found = DriverAnalysis(groups={"first": [0, 1]}, n_resamples=0).fit(X, X.sum(axis=1))
+    assert found.driver_names_ == ["first", "2"]

@@ -316,11 +316,15 @@ class DriverAnalysis(BaseEstimator):
         first: NDArray[np.int64],
     ) -> None:
         n, n_controls = self.n_used_, len(columns) - first[-1]
-        weight = weight * (n / weight.sum())
+        weight = weight / weight.max()
+        weight *= n / weight.sum()
         Z = np.empty((len(columns) + 1, n))
         for k, j in enumerate(columns):  # ten times as fast as X.T[columns]
             Z[k] = X[:, j]
         Z[-1] = y
+        # By powers of two, which rounds nothing: squares of huge numbers would be infinite, of tiny ones 0.
+        size = np.ldexp(1.0, np.frexp(np.maximum(Z.max(axis=1), -Z.min(axis=1)))[1] - 1)
+        Z /= size[:, None]
         mean = Z @ weight / n
         Z -= mean[:, None]
         C = (Z if (weight == 1).all() else Z * weight) @ Z.T / n
@@ -345,14 +349,14 @@ class DriverAnalysis(BaseEstimator):
         settings = int(self.n_resamples), float(self.coverage), rng, threads_of(self.n_jobs)
         task = Task(self.method, n_controls, first, orders, self.exact_, *settings)
         if self.model == "linear":
-            found, unit = linear_shares(Z, weight, C, swept[0], gains[0], task), scale[-1]
+            found, unit = linear_shares(Z, weight, C, swept[0], gains[0], task), scale[-1] * size[-1]
         else:
             found, unit = logistic_shares(Z[:-1], y, weight, task), 1.0
             if found.r2 > 1 - 1e-6:
                 warn(f"{_OWNER}: The columns foretell the class of every row: coefficients have no end. Take fewer.")
         self.coefficients_ = np.empty(len(names))
-        self.coefficients_[columns] = found.coefficients * unit / scale[:-1]
-        self.performance_ = task.summed(mean[n_controls:-1]) / np.diff(first)
+        self.coefficients_[columns] = found.coefficients * unit / (scale * size)[:-1]
+        self.performance_ = task.summed((mean * size)[n_controls:-1]) / np.diff(first)
         self.importances_, self.standard_errors_ = found.values, found.standard_errors
         self.r2_, self.r2_controls_ = found.r2, found.r2_controls
         self.importance_intervals_ = found.intervals
