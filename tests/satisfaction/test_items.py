@@ -35,9 +35,12 @@ def test_medians_and_statistics_of_weighted_answers(weighted, unit):
     repeated = [x for x, count in zip(values, counts, strict=True) for _ in range(count) if not math.isnan(x)]
     answers = of_one_question(values)
     assert medians(answers, unit * np.array(counts)).tolist() == [statistics.median(repeated)]
-    row = item_statistics(answers, np.array(counts, dtype=float), 2).loc["a"]
+    row = item_statistics(answers, unit * np.array(counts), 2).loc["a"]
     assert row["n"] + row["missing"] == len(values)
-    expected = statistics.fmean(repeated), statistics.stdev(repeated)
+    # Without bias, each answer being one respondent's, whatever the unit of weights.
+    known = [count for x, count in zip(values, counts, strict=True) if not math.isnan(x)]
+    left = 1 - sum(count**2 for count in known) / sum(known) ** 2
+    expected = statistics.fmean(repeated), math.sqrt(statistics.pvariance(repeated) / left)
     assert [row["mean"], row["sd"]] == pytest.approx(expected)
     boxes = [sum(x >= 4 for x in repeated), sum(x <= 2 for x in repeated)]
     assert [row["top_box"], row["bottom_box"]] == pytest.approx([box / len(repeated) for box in boxes])
@@ -58,6 +61,8 @@ def test_declared_weights_stand_in_the_order_of_the_questions():
     assert declared_weights({"b": 3, "a": 1}, named).tolist() == [0.25, 0.75]
     assert declared_weights({1: 0.5, 0: 0}, placed).tolist() == [0, 1]
     assert declared_weights(None, named).tolist() == [0.5, 0.5]
+    for unit in (5e-324, 1e-300, 1e308):
+        assert declared_weights({"a": unit, "b": unit}, named).tolist() == [0.5, 0.5]
     for wrong in ({"a": True, "b": 1}, {"a": -1, "b": 2}, {"a": math.inf, "b": 1}, {"a": "1", "b": 1}):
         with pytest.raises(ParameterError, match="'item_weights' parameter .* a number of at least 0"):
             declared_weights(wrong, named)

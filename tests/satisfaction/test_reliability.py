@@ -25,11 +25,13 @@ NAMES = ("alpha", "standardized_alpha", "lambda_6", "omega")
 
 
 def spread(first, second, weight):
-    """Weighted covariance of two questions over who answered both; weights count respondents."""
+    """Weighted covariance of two questions over who answered both, without bias if each row is one respondent."""
     both = [(a, b, w) for a, b, w in zip(first, second, weight, strict=True) if not np.isnan(a + b)]
     total = sum(w for _, _, w in both)
     means = [sum(row[j] * row[2] for row in both) / total for j in (0, 1)]
-    return sum((a - means[0]) * (b - means[1]) * w for a, b, w in both) / (total - 1)
+    return sum((a - means[0]) * (b - means[1]) * w for a, b, w in both) / (
+        total - sum(w**2 for _, _, w in both) / total
+    )
 
 
 def by_hand(answers, weight=None):
@@ -223,30 +225,59 @@ def test_weights(holes):
     assert same.estimates == plain.estimates
     pd.testing.assert_frame_equal(same.items, plain.items)
     doubled = reliability(np.vstack([answers, answers]), sample_weight=np.full(160, 0.5))
-    assert values_of(doubled) == pytest.approx(values_of(plain), rel=1e-9)
+    # Pairs of incomplete answers divide by n - 1: there 2n rows are not n, whatever they weigh.
+    rel = 3e-3 if holes else 1e-9
+    assert values_of(doubled) == pytest.approx(values_of(plain), rel=rel)
+    pd.testing.assert_frame_equal(doubled.items[["mean", "loading"]], plain.items[["mean", "loading"]], rtol=1e-9)
     weight = np.random.default_rng(0).integers(0, 4, size=80)
     repeated = reliability(np.repeat(answers, weight, axis=0))
     weighted = reliability(answers, sample_weight=weight)
-    assert values_of(weighted) == pytest.approx(values_of(repeated), rel=1e-9)
+    assert values_of(weighted) == pytest.approx(values_of(repeated), rel=rel)
     assert weighted.items["mean"].to_numpy() == pytest.approx(repeated.items["mean"].to_numpy())
     # Three times the same answer say less than three answers.
     assert weighted.alpha.high - weighted.alpha.low > repeated.alpha.high - repeated.alpha.low
 
 
-@pytest.mark.parametrize("factor", [1e-9, 0.01, 1e6])
-def test_scale_of_weights_is_free(factor):
-    answers, weight = survey(80, 4, seed=5), np.random.default_rng(0).uniform(0.5, 2.0, size=80)
+@pytest.mark.filterwarnings("error", "ignore:.*Heywood")
+@pytest.mark.parametrize("holes", [0.0, 0.2])
+@pytest.mark.parametrize("total", [1.0, 1.99, 2.01, 3.0, 1e-300, 1e6, 1e308])
+def test_unit_of_weights_is_free(total, holes):
+    answers, weight = survey(80, 4, seed=5, holes=holes), np.random.default_rng(0).uniform(0.5, 2.0, size=80)
     plain = reliability(answers, sample_weight=weight)
-    scaled = reliability(answers, sample_weight=weight * factor)
+    scaled = reliability(answers, sample_weight=weight / weight.sum() * total)
     for one, other in zip(plain.estimates.values(), scaled.estimates.values(), strict=True):
         assert (other.value, other.low, other.high, other.n) == pytest.approx((one.value, one.low, one.high, one.n))
+    pd.testing.assert_frame_equal(scaled.items, plain.items)
 
 
-@pytest.mark.filterwarnings("ignore:.*Heywood")
-def test_weights_that_sum_to_one_where_answers_are_missing():
-    answers = survey(80, 4, seed=5, holes=0.2)
-    shares = reliability(answers, sample_weight=np.full(80, 1 / 80))
-    assert values_of(shares) == pytest.approx(values_of(reliability(answers)))
+@pytest.mark.filterwarnings("error")
+def test_denormal_weights_count():
+    answers, weight = survey(80, 4, seed=5), np.arange(80) % 3 + 1.0
+    tiny = weight * 5e-324
+    assert cronbach_alpha(answers, sample_weight=tiny) == cronbach_alpha(answers, sample_weight=weight / 3)
+
+
+@pytest.mark.filterwarnings("error", "ignore:.*run against")
+def test_deviation_is_that_of_independent_respondents():
+    """Over many surveys its square is right on average, whatever weights look like."""
+    rng = np.random.default_rng(0)
+    weight = rng.exponential(size=6)
+    found = [reliability(rng.normal(size=(6, 2)), sample_weight=weight).items["sd"] ** 2 for _ in range(1000)]
+    assert np.mean(found) == pytest.approx(1.0, abs=0.06)
+
+
+@pytest.mark.filterwarnings(
+    "error", "ignore:.*Heywood", "ignore:.*exactly", "ignore:.*run against", "ignore:.*too little"
+)
+def test_few_respondents_give_no_other_warnings():
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        answers = rng.integers(1, 6, size=(rng.integers(2, 5), rng.integers(2, 5))).astype(float)
+        try:
+            found = reliability(answers, sample_weight=rng.uniform(0.0, 2.0, len(answers)) if seed % 2 else None)
+        except ParameterError:
+            continue
+        assert not np.isinf(found.items.to_numpy()).any()
 
 
 def test_respondents_without_weight_or_answers_are_not_there():
@@ -272,6 +303,18 @@ def test_scale_and_origin_of_questions_change_nothing_standardised():
     answers = survey(100, 4, seed=9)
     other = answers * [1, 10, 0.1, 3] + [0, 1e6, -5, 2]
     assert values_of(reliability(other))[1:] == pytest.approx(values_of(reliability(answers))[1:], rel=1e-7)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("unit", [1e-320, 1e-200, 2.0**900, 3e307])
+def test_huge_and_tiny_answers(unit):
+    answers = survey(100, 4, seed=9)
+    plain, found = reliability(answers), reliability(answers * unit)
+    assert values_of(found) == pytest.approx(values_of(plain), rel=1e-3 if unit < 1e-300 else 1e-9)
+    assert found.items["sd"].to_numpy() == pytest.approx(plain.items["sd"].to_numpy() * unit, rel=1e-3)
+    one = reliability(answers * [unit, 1.0, 1.0, 1.0])
+    assert one.items["sd"].to_numpy() == pytest.approx(plain.items["sd"].to_numpy() * [unit, 1, 1, 1], rel=1e-3)
+    assert values_of(one)[1:] == pytest.approx(values_of(plain)[1:], rel=1e-3 if unit < 1e-300 else 1e-9)
 
 
 # -- missing answers ---------------------------------------------------------------------------

@@ -29,19 +29,22 @@ def item_statistics(answers: Answers, weight: Floats, box_width: int) -> pd.Data
     values, low, high = answers.values, answers.low, answers.high
     # Deviations from somebody's answer are exact where all are alike.
     centre = values[np.isnan(values).argmin(axis=0), np.arange(len(low))]
-    sums = np.zeros((6, len(low)))
+    unit = np.ldexp(1.0, np.frexp(high - low)[1])  # a power of two rounds nothing
+    sums = np.zeros((7, len(low)))
     for start in range(0, len(values), BLOCK):
         x, w = values[start : start + BLOCK], weight[start : start + BLOCK]
         known = ~np.isnan(x)
-        away = np.where(known, x - centre, 0.0)
+        away = np.where(known, (x - centre) / unit, 0.0)
         boxes = x >= high - (box_width - 1), x <= low + (box_width - 1)
-        sums += [known.sum(axis=0), *(w @ one for one in (known, away, away**2, *boxes))]
-    n, whole, *parts = sums
+        sums += [known.sum(axis=0), w**2 @ known, *(w @ one for one in (known, away, away**2, *boxes))]
+    n, squares, whole, *parts = sums
     with np.errstate(invalid="ignore", divide="ignore"):
         mean, square, top, bottom = parts / whole
-        variance = np.where(whole > 1, np.maximum(square - mean**2, 0.0) * whole / (whole - 1), np.nan)
-    columns = {"n": n.astype(np.int64), "missing": (len(values) - n).astype(np.int64), "mean": centre + mean}
-    columns |= {"sd": np.sqrt(variance), "top_box": top, "bottom_box": bottom}
+        # 1 - 1 / n of Kish's n: without bias, and whatever the unit of weights.
+        variance = np.where(n > 1, np.maximum(square - mean**2, 0.0) / (1 - squares / whole / whole), np.nan)
+    columns = {"n": n.astype(np.int64), "missing": (len(values) - n).astype(np.int64)}
+    columns |= {"mean": centre + mean * unit, "sd": np.sqrt(variance) * unit}
+    columns |= {"top_box": top, "bottom_box": bottom}
     return pd.DataFrame(columns, index=pd.Index(answers.names, name="question"))
 
 
@@ -95,6 +98,7 @@ def declared_weights(declared: Any, questions: Questions) -> Floats:
         hint = f"It has none for {lacking}: 0 leaves a question out." if lacking else ""
         allowed = "a mapping of each question to a number of at least 0, not all 0"
         raise parameter_error("item_weights", declared, allowed, _OWNER, hint)
+    weights /= weights.max()
     return weights / weights.sum()
 
 
@@ -122,7 +126,7 @@ def driver_weights(answers: Answers, overall: Floats, weight: Floats) -> Floats:
     refuse_alike(table, names, "drivers")
     if n <= len(names):
         _warn(f"learns the weights of {len(names) - 1} questions from {n:,} respondents: so few fit any y.")
-    both = np.cov(table, rowvar=False, aweights=weight)
+    both = np.cov(table / np.abs(table).max(axis=0), rowvar=False, aweights=weight)
     scale = np.sqrt(np.diag(both))
     both = both / scale / scale[:, None]
     return _shares(relative_weights(both[:-1, :-1], both[:-1, -1]), both[:-1, -1] < 0, answers.names, "y")

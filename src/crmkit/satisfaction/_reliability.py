@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import fdtri, stdtrit
 
+from crmkit._intervals import effective_n
 from crmkit._validation import check_bool, check_float, check_option, warn
 from crmkit.exceptions import ParameterError
 from crmkit.metrics import Estimate
@@ -88,7 +89,7 @@ def cronbach_alpha(
     standardized : bool, default=False
         Take correlations: for scales of different width.
     sample_weight : array-like of shape (n,), default=None
-        How many respondents a row stands for.
+        How many people each respondent stands for, in any unit.
     coverage : float, default=0.95
 
     Returns
@@ -115,8 +116,8 @@ def cronbach_alpha(
     surveys of 25, 100 and 1,000 respondents it held the truth in 95 %; with a fifth of the answers
     missing in 94 to 98 %; where most answers are the best of five, in 90 to 92 %.
 
-    Where "pairwise" meets missing answers, covariances divide by the sum of weights less one: weights
-    count respondents, unless their sum is below two.
+    The unit of weights changes nothing. Rows that are written twice, with half the weight, change no coefficient
+    of complete answers; where "pairwise" meets missing ones, covariances divide by ``sum w (n - 1) / n``.
 
     References
     ----------
@@ -196,6 +197,7 @@ class _Survey(NamedTuple):
     names: list[str]
     weight: Floats
     centre: Floats
+    width: Floats
     holes: bool
     n_answers: NDArray[np.intp]
     n: int
@@ -235,40 +237,41 @@ def _survey(values: Floats, names: list[str], weight: Floats, missing: Missing, 
     elif holes:
         both = present.astype(np.float32)
         n = 1.0 / np.mean(1.0 / np.maximum(both.T @ both, 0.5)[np.triu_indices(len(names), 1)])
-    if weight.sum() < 2.0:
-        weight = weight * (len(weight) / weight.sum())
-    effective = n * weight.sum() ** 2 / ((weight**2).sum() * len(weight))
-    return _Survey(values, names, weight, (least + most) / 2.0, holes, n_answers, int(n), effective, coverage, owner)
+    centre = least / 2.0 + most / 2.0
+    # Powers of two: a division by them rounds nothing, and squares neither overflow nor vanish.
+    width = np.ldexp(1.0, np.frexp(most - centre)[1] - 1)
+    weight, effective = weight / weight.max(), n * effective_n(weight) / len(weight)
+    return _Survey(values, names, weight, centre, width, holes, n_answers, int(n), effective, coverage, owner)
 
 
 def _groups(survey: _Survey) -> Floats:
-    """Moments (groups, 4, k, k) of random groups of respondents: their order may mean something."""
+    """Moments (groups, 5, k, k) of random groups of respondents: their order may mean something."""
     n = len(survey.values)
     order = np.arange(n) if n <= _GROUPS else np.random.default_rng(0).permutation(n)
     return np.stack([_moments(survey, order[start::_GROUPS]) for start in range(min(n, _GROUPS))])
 
 
 def _moments(survey: _Survey, rows: NDArray[np.intp]) -> Floats:
-    """Sums over who answered both: of weights, the first, its square, the product, about the centre."""
-    values, weight = survey.values[rows] - survey.centre, survey.weight[rows, None]
-    found = np.empty((4, values.shape[1], values.shape[1]))
+    """Sums over who answered both: of weights, the first, its square, the product, about the centre; of weights²."""
+    values, weight = (survey.values[rows] - survey.centre) / survey.width, survey.weight[rows, None]
+    found = np.empty((5, values.shape[1], values.shape[1]))
     if survey.holes:
         present = (~np.isnan(values)).astype(np.float64)
         values = np.nan_to_num(values, copy=False)
         weighted = weight * values
         found[0], found[1] = present.T @ (weight * present), weighted.T @ present
-        found[2] = (weighted * values).T @ present
+        found[2], found[4] = (weighted * values).T @ present, present.T @ (weight**2 * present)
     else:
         weighted = weight * values
         found[0], found[1] = weight.sum(), weighted.sum(axis=0)[:, None]
-        found[2] = (weighted * values).sum(axis=0)[:, None]
+        found[2], found[4] = (weighted * values).sum(axis=0)[:, None], (weight**2).sum()
     found[3] = weighted.T @ values
     return found
 
 
 def _correlations(moments: Floats) -> tuple[Floats, Floats]:
     """Sums of products about the means of pairs, and correlations; NaN where answers do not differ."""
-    weight, sums, squares, products = np.moveaxis(moments, -3, 0)
+    weight, sums, squares, products, _ = np.moveaxis(moments, -3, 0)
     with np.errstate(invalid="ignore", divide="ignore"):
         left = squares - sums**2 / weight
         products = products - sums * np.swapaxes(sums, -1, -2) / weight
@@ -278,13 +281,16 @@ def _correlations(moments: Floats) -> tuple[Floats, Floats]:
 
 def _matrices(moments: Floats, survey: _Survey) -> tuple[Floats, Floats]:
     products, correlations = _correlations(moments)
-    lacking = ~np.isfinite(correlations) | (moments[0] <= 1.0)
+    with np.errstate(invalid="ignore"):
+        freedom = moments[0] - moments[4] / moments[0]
+    lacking = ~np.isfinite(correlations) | (freedom <= 1e-9 * moments[0])
     if lacking.any():
         raise ParameterError(
             f"{survey.owner} compares pairs of questions, and too few who differ answered both of "
             f"{_listed(survey.names, lacking.any(axis=0))}. Leave one out, or pass missing='impute'."
         )
-    covariances = products / (moments[0] - 1.0)
+    unit = survey.width / survey.width.max()
+    covariances = products / freedom * unit * unit[:, None]
     shares = np.array([one.sum() / one.trace() for one in (covariances, correlations)])
     if shares.min() <= 1e-9 or shares.max() > len(products) + 1e-9:
         raise ParameterError(
@@ -355,14 +361,16 @@ def _jackknifed(value: Any, without: Floats, survey: _Survey, *, shift: bool) ->
 
 
 def _items(covariances: Floats, moments: Floats, loadings: Floats, survey: _Survey) -> pd.DataFrame:
-    k, own, sums = len(loadings), covariances.diagonal(), covariances.sum(axis=0)
+    weight, first, squares, _, weights_squared = (one.diagonal() for one in moments)
+    mean, k = first / weight, len(loadings)
+    own, sums = covariances.diagonal(), covariances.sum(axis=0)
     rest = covariances.sum() - 2.0 * sums + own
     rest[rest <= 0.0] = np.nan
     columns = {
         "n": survey.n_answers,
-        "mean": survey.centre + moments[1].diagonal() / moments[0].diagonal(),
-        "sd": np.sqrt(own),
-        "item_rest_correlation": (sums - own) / np.sqrt(own * rest),
+        "mean": survey.centre + survey.width * mean,
+        "sd": survey.width * np.sqrt((squares - first * mean) / (weight - weights_squared / weight)),
+        "item_rest_correlation": (sums - own) / np.sqrt(np.where(own > 0.0, own * rest, np.nan)),
         "alpha_if_dropped": (k - 1) / (k - 2) * (1.0 - (own.sum() - own) / rest) if k > 2 else np.nan,
         "loading": loadings,
     }

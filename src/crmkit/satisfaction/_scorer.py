@@ -181,7 +181,7 @@ class SatisfactionScorer(TransformerMixin, BaseEstimator):
         y : array-like of shape (n,), default=None
             Overall satisfaction on any scale, NaN where unknown; read with ``item_weights="drivers"`` only.
         sample_weight : array-like of shape (n,), default=None
-            How many people each respondent stands for. Who has 0 is left out.
+            How many people each respondent stands for, in any unit. Who has 0 is left out.
 
         Returns
         -------
@@ -313,8 +313,7 @@ class SatisfactionScorer(TransformerMixin, BaseEstimator):
         if not rows.all():
             answers, weight = answers._replace(values=answers.values[rows]), weight[rows]
             overall = None if overall is None else overall[rows]
-        if weight.sum() < 2:  # shares of the respondents
-            weight = weight * (len(weight) / weight.sum())
+        weight = weight / weight.max()
         names, by_factor = answers.names, learnt == "factor" and len(answers.names) > 1
         if by_factor:
             refuse_alike(answers.values, names, "factor")
