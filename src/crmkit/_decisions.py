@@ -64,7 +64,7 @@ def check_weights(values: Any, n: int, owner: str) -> Floats | None:
     if values is None:
         return None
     weights: Floats = check_vector("sample_weight", values, np.float64, owner, n=n)
-    if weights.min() < 0 or not weights.sum() > 0:
+    if weights.min() < 0 or not weights.any():
         raise ParameterError(
             f"The 'sample_weight' parameter of {owner} must not be negative, and not zero in all rows. "
             f"Got {weights.min():g} at position {weights.argmin()} instead."

@@ -69,14 +69,16 @@ def weighted_means(values: Floats, weight: Floats, code: NDArray[Any], n_groups:
     def total(rows: Any) -> Floats:
         return np.bincount(code, weights=rows, minlength=n_groups).astype(np.float64)
 
-    weight = weight / weight.max(initial=0)
+    # By a power of two, which rounds nothing: squares of huge or tiny values are neither infinite nor 0.
+    unit = np.ldexp(1.0, np.frexp(np.abs(values).max(initial=0))[1] - 1)
+    values, weight = values / unit, weight / weight.max(initial=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         whole = total(weight)
         mean = total(weight * values) / whole
         n = whole**2 / total(weight**2)
         variance = total((weight * (values - mean[code])) ** 2) / whole**2 * n / (n - 1)
         variance = np.where(total(weight > 0) > 1, variance, np.where(whole > 0, np.inf, np.nan))
-    return mean, np.sqrt(variance), n
+    return mean * unit, np.sqrt(variance) * unit, n
 
 
 def weighted_mean(values: Floats, weight: Floats) -> tuple[float, float, float]:

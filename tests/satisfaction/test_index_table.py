@@ -46,6 +46,14 @@ def test_three_questions():
     ]
 
 
+def test_a_dict_is_a_frame():
+    by = ["a", "a", "b", "b"]
+    expected = index_table(nps, [10, 9, 8, 0], by)
+    pd.testing.assert_frame_equal(index_table(nps, {"q": [10, 9, 8, 0]}, by), expected)
+    three = index_table(acsi, [[10, 9, 8, 1]] * 3, by)
+    pd.testing.assert_frame_equal(index_table(acsi, [{"q": [10, 9, 8, 1]}] * 3, by), three)
+
+
 def test_weeks():
     weeks = pd.to_datetime(["2024-01-08", "2024-01-01", "2024-01-08", None])
     for by in (weeks, pd.Series(weeks), weeks.to_numpy()):

@@ -92,6 +92,13 @@ def test_what_is_refused_leaves_nothing(options, X, message):
     assert not hasattr(transformer, "scale_")
 
 
+@pytest.mark.parametrize("index", ["nps", "csat", "ces"])
+def test_points_are_no_view_of_the_answers(index):
+    X = np.array([[2.0], [5.0]])
+    points = SurveyIndexTransformer(index).fit_transform(X)
+    assert not np.shares_memory(points, X)
+
+
 def test_later_answers_are_held_to_the_scale():
     transformer = SurveyIndexTransformer().fit([[9.0]])
     with pytest.raises(ParameterError, match="off the scale"):

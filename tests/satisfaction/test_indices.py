@@ -1,6 +1,7 @@
 """Means and shares of answers: published figures, scipy, every row by hand, and what intervals cover."""
 
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -254,6 +255,28 @@ def test_mapped_texts():
     assert acsi(answers, answers, answers, scale=words) == acsi(*[[1, 8, 4, 4]] * 3, scale=(1, 8))
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("unit", [1e-310, 1e-200, 1e200, 1e300])
+def test_huge_and_tiny_weights_and_scales(unit):
+    rng = np.random.default_rng(0)
+    parts = rng.integers(1, 11, size=(3, 50)).astype(float)
+    weight = rng.integers(1, 4, size=50).astype(float)
+    plain = acsi(*parts, weights=(1, 1, 2), sample_weight=weight)
+    options = {"weights": (unit, unit, 2 * unit), "sample_weight": weight * unit, "scale": (unit, 10 * unit)}
+    huge = acsi(*(parts * unit), **options)
+    assert (huge.value, huge.low, huge.high) == pytest.approx((plain.value, plain.low, plain.high))
+    mean = rating_mean(parts[0], scale=(1, 10))
+    measured = rating_mean(parts[0] * unit, scale=(unit, 10 * unit))
+    assert (measured.low / unit, measured.high / unit) == pytest.approx((mean.low, mean.high))
+
+
+def test_no_sum_of_weights_is_too_large():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert rating_mean([1, 5], scale=(1, 5), sample_weight=[1.7e308] * 2).value == 3
+        assert acsi([5], [5], [1], weights=(1.7e308,) * 3).value == pytest.approx(800 / 27)
+
+
 def test_who_lacks_one_of_three_is_left_out_and_counted():
     with pytest.warns(CrmkitWarning, match="acsi leaves out 1 of 4 respondents"):
         found = acsi([8, 9, np.nan, np.nan], [7, 8, 9, np.nan], [7, 9, 9, np.nan])
@@ -292,6 +315,9 @@ def test_what_is_refused(index, answers, options, message):
         (lambda: acsi([5], [5], [5], weights=(1, 1)), "'weights' parameter of acsi must be of length 3"),
         (lambda: acsi([5], [5], [5], weights=(1, 1, -1)), "'weights' parameter of acsi .* none negative"),
         (lambda: acsi([5], [5], [5], weights=(0, 0, 0)), "'weights' parameter of acsi .* not all 0"),
+        (lambda: acsi([5], [5], [99]), r"acsi\(ideal\) got answers off the scale"),
+        (lambda: acsi(["5"], [5], [5]), r"of acsi\(satisfaction\) holds text"),
+        (lambda: acsi([5], np.ones((1, 2)), [5]), r"acsi\(confirmation\) takes the answers to one question"),
         (lambda: acsi([5, 6], [5], [5]), "arrays of acsi must have one length"),
         (lambda: bayesian_average([5], prior_mean=6, prior_weight=1, scale=(1, 5)), "'prior_mean' parameter"),
         (lambda: bayesian_average([5], prior_mean=3, prior_weight=-1, scale=(1, 5)), "'prior_weight' parameter"),

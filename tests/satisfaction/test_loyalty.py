@@ -1,5 +1,7 @@
 """Loyalty of customers: each part by hand, what is missing, and what is refused."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -213,6 +215,28 @@ def test_failing_fit_changes_nothing(cdnow):
     pd.testing.assert_frame_equal(scorer.transform(cdnow.snapshot("1997-10-01")), before)
 
 
+@pytest.mark.filterwarnings("error")
+def test_unit_of_weights_is_free():
+    X = small_shop()
+    plain = LoyaltyScorer({"recency": 1, "tenure": 2}).fit_transform(X)
+    for unit in (5e-324, 8e307):
+        pd.testing.assert_frame_equal(LoyaltyScorer({"recency": unit, "tenure": 2 * unit}).fit_transform(X), plain)
+
+
+def test_unhappy_customers_are_doubted_in_fit_alone():
+    """A scale that is right for those of `fit` is right for others."""
+    table = {"who": range(12), "when": ["2024-01-01"] * 12, "score": [1, 2] * 6}
+    log = EventLog.from_frame(
+        pd.DataFrame(table), customer="who", time="when", columns=["score"], observed_until="2024-03-01"
+    )
+    scorer = LoyaltyScorer({"satisfaction": 1}, satisfaction="score", scale=(1, 5))
+    with pytest.warns(CrmkitWarning, match="Is the scale right"):
+        scorer.fit(log.snapshot("2024-02-01"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert scorer.transform(log.snapshot("2024-02-01"))["loyalty"].tolist() == [0, 25] * 6
+
+
 # -- what is refused ---------------------------------------------------------------------------
 
 
@@ -228,8 +252,8 @@ def test_failing_fit_changes_nothing(cdnow):
         ({"satisfaction": 1}, {"scale": (1, 5)}, "needs both satisfaction=, the name of a column, and its weight"),
         ({"recency": 1}, {"referral": "friends"}, "needs both referral=, the name of a column, and its weight"),
         ({"satisfaction": 1}, {"satisfaction": "score"}, "'scale' parameter of LoyaltyScorer must be the scale"),
-        ({"satisfaction": 1}, {"satisfaction": "score", "scale": (1, 4)}, "off the scale"),
-        ({"satisfaction": 1}, {"satisfaction": "said", "scale": (1, 4)}, "holds text"),
+        ({"satisfaction": 1}, {"satisfaction": "score", "scale": (1, 4)}, r"LoyaltyScorer\('score'\) .* off the scale"),
+        ({"satisfaction": 1}, {"satisfaction": "said", "scale": (1, 4)}, r"LoyaltyScorer\('said'\) holds text"),
         ({"referral": 1}, {"referral": "city"}, "code the text of referral='city' as 0 and 1"),
         ({"recency": 1}, {"collapse": "M"}, "'collapse' parameter"),
     ],

@@ -283,6 +283,15 @@ def test_what_is_refused(answers, options, message):
         nps(answers, **options)
 
 
+def test_which_of_two_samples_is_refused():
+    with pytest.raises(ParameterError, match=r"nps_difference\(second\) got answers off the scale"):
+        nps_difference([9, 3], [9, 99])
+    with pytest.raises(ParameterError, match=r"nps_difference\(first\) got no answers"):
+        nps_difference([np.nan], [9])
+    with pytest.raises(ParameterError, match=r"'sample_weight' parameter of nps_difference\(second\)"):
+        nps_difference([9, 3], [9, 3], second_weight=[1, -1])
+
+
 def test_a_scale_of_four_read_as_ten_is_doubted():
     with pytest.warns(CrmkitWarning, match="no answer above the middle of the scale"):
         found = nps([4, 4, 3, 4, 2, 4, 4, 3, 4, 1])

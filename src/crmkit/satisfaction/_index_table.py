@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -52,7 +53,8 @@ def index_table(index: Any, answers: Any, by: Any, *, sample_weight: Any = None,
     owner = "index_table"
     if index is acsi and not (isinstance(answers, tuple | list) and len(answers) == 3):
         raise parameter_error("answers", answers, "a tuple of three, for acsi", owner)
-    parts = tuple(answers) if index is acsi else (answers,)
+    parts = answers if index is acsi else (answers,)
+    parts = tuple(pd.DataFrame(part) if isinstance(part, Mapping) else part for part in parts)
     # All answers first: what is wrong or doubtful is said once.
     whole = index(*parts, sample_weight=sample_weight, **options) if callable(index) else None
     if not isinstance(whole, Estimate):

@@ -157,9 +157,7 @@ class SurveyIndexTransformer(TransformerMixin, BaseEstimator):
             return acsi_points(values, self.scale_, (1, 1, 1) if self.weights is None else self.weights, _OWNER)[
                 :, None
             ]
-        if self.index == "ces":
-            return values
-        points = (values >= self.cuts_[0]).astype(np.float64)
+        points = values if self.index == "ces" else (values >= self.cuts_[0]).astype(np.float64)
         if self.index == "nps":
             points = 100 * (points - (values <= self.cuts_[1]))
         return np.where(np.isnan(values), np.nan, points)

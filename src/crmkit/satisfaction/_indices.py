@@ -242,7 +242,7 @@ def acsi(
     """
     owner = "acsi"
     parts = {"satisfaction": satisfaction, "confirmation": confirmation, "ideal": ideal}
-    columns = {name: one_question(part, scale, owner, not_applicable) for name, part in parts.items()}
+    columns = {name: one_question(part, scale, f"{owner}({name})", not_applicable) for name, part in parts.items()}
     check_same_length(owner, **columns)
     answers = np.column_stack(list(columns.values()))
     warn_incomplete(answers, owner)
@@ -367,8 +367,9 @@ def top_cut(scale: Any, top: Any, owner: str) -> float:
 def shares(name: str, points: Any, n: int, owner: str) -> Floats:
     """Return points, in any unit, as shares of their sum."""
     share: Floats = check_vector(name, points, np.float64, owner, n=n)
-    if share.min() < 0 or not share.sum() > 0:
+    if share.min() < 0 or not share.any():
         raise parameter_error(name, points, "numbers, none negative and not all 0", owner)
+    share = share / share.max()
     return share / share.sum()
 
 
@@ -376,7 +377,7 @@ def acsi_points(answers: Floats, scale: Any, weights: Any, owner: str) -> Floats
     """Return the index of each respondent; NaN where one of three answers is missing."""
     low, high = ends_of(scale, owner)
     # Added up row by row: a matrix product rounds by the number of rows.
-    return ((answers - low) * shares("weights", weights, 3, owner)).sum(axis=1) * (100 / (high - low))
+    return 100 * ((answers - low) / (high - low) * shares("weights", weights, 3, owner)).sum(axis=1)
 
 
 def warn_incomplete(answers: Floats, owner: str) -> None:

@@ -133,7 +133,7 @@ class LoyaltyScorer(TransformerMixin, BaseEstimator):
         self._validate_params()
         weights = self._weights()
         percentiles = {}
-        for name, column in self._values(X, weights).items():
+        for name, column in self._values(X, weights, reset=True).items():
             levels, counts = np.unique(column[~np.isnan(column)], return_counts=True)
             if not len(levels):
                 raise ParameterError(
@@ -161,7 +161,7 @@ class LoyaltyScorer(TransformerMixin, BaseEstimator):
             polars, else pandas with the index (customer_id, as_of); or what `set_output` asks for.
         """
         check_is_fitted(self)
-        parts = self._values(X, self.weights_)
+        parts = self._values(X, self.weights_, reset=False)
         for name, (levels, shares) in self.percentiles_.items():
             column = parts[name]
             middle = shares[np.searchsorted(levels, column)] + shares[np.searchsorted(levels, column, side="right")]
@@ -212,12 +212,13 @@ class LoyaltyScorer(TransformerMixin, BaseEstimator):
                 raise ParameterError(f"{OWNER} needs both {name}=, the name of a column, and its weight in weights.")
         if "satisfaction" in found and self.scale is None:
             raise parameter_error("scale", None, "the scale of satisfaction, such as (1, 5)", OWNER)
-        total = sum(found.values())
-        if not total:
+        if not any(found.values()):
             raise parameter_error("weights", given, "numbers of which one at least is above 0", OWNER)
-        return {name: weight / total for name, weight in found.items()}
+        most = max(found.values())
+        total = sum(weight / most for weight in found.values())
+        return {name: weight / most / total for name, weight in found.items()}
 
-    def _values(self, X: Any, weights: Mapping[str, float]) -> dict[str, Floats]:
+    def _values(self, X: Any, weights: Mapping[str, float], *, reset: bool) -> dict[str, Floats]:
         """The parts as they are measured, in their order."""
         if not isinstance(X, Snapshots):
             raise ParameterError(
@@ -236,7 +237,7 @@ class LoyaltyScorer(TransformerMixin, BaseEstimator):
             "tenure": np.where(none, np.nan, seen.age / TIME_UNITS["D"]),
         }
         if "satisfaction" in weights:
-            found["satisfaction"] = self._satisfaction(X)
+            found["satisfaction"] = self._satisfaction(X, reset=reset)
         if "referral" in weights:
             column = _column("referral", self.referral, X._attributes())
             if isinstance(column, Category):
@@ -246,7 +247,7 @@ class LoyaltyScorer(TransformerMixin, BaseEstimator):
             found["referral"] = column.astype(np.float64)
         return {name: column for name, column in found.items() if name in weights}
 
-    def _satisfaction(self, X: Snapshots) -> Floats:
+    def _satisfaction(self, X: Snapshots, *, reset: bool) -> Floats:
         """What each row's customer answered last, from 0 to 100."""
         known, kept = X._attributes(), X.log._store.extras
         column = _column("satisfaction", self.satisfaction, {**kept, **known})
@@ -259,7 +260,8 @@ class LoyaltyScorer(TransformerMixin, BaseEstimator):
             answers = answers[latest] if len(answers) else np.full(len(X), np.nan)
         found = np.full(len(X), np.nan)
         if there.any():
-            read = read_answers(answers[there], self.scale, OWNER, not_applicable=self.not_applicable)
+            options: dict[str, Any] = {"reset": reset, "not_applicable": self.not_applicable}
+            read = read_answers(answers[there], self.scale, f"{OWNER}({self.satisfaction!r})", **options)
             found[there] = 100.0 * (read.values[:, 0] - read.low[0]) / (read.high[0] - read.low[0])
         return found
 

@@ -85,7 +85,7 @@ def nps(
     >>> f"{nps([10] * 50 + [8] * 30 + [0] * 20, interval='wald'):.2f}"
     '30.00 [14.69, 45.31]'
     """
-    samples = [(answers, sample_weight)]
+    samples = {"nps": (answers, sample_weight)}
     return _estimate(
         "nps", samples, scale, promoters, detractors, interval, n_resamples, random_state, coverage, not_applicable
     )
@@ -132,7 +132,8 @@ def nps_difference(
     >>> nps_difference(april, march)
     15 [-7, 36] (95%, n=200, adjusted Wald)
     """
-    owner, samples = "nps_difference", [(first, first_weight), (second, second_weight)]
+    samples = {"nps_difference(first)": (first, first_weight), "nps_difference(second)": (second, second_weight)}
+    owner = "nps_difference"
     return _estimate(
         owner, samples, scale, promoters, detractors, interval, n_resamples, random_state, coverage, not_applicable
     )
@@ -157,7 +158,7 @@ def nps_cuts(scale: Any, promoters: Any, detractors: Any, owner: str) -> tuple[f
 
 def _estimate(
     owner: str,
-    samples: list[tuple[Any, Any]],
+    samples: dict[str, tuple[Any, Any]],
     scale: Any,
     promoters: Any,
     detractors: Any,
@@ -171,8 +172,8 @@ def _estimate(
     check_option("interval", interval, list(_METHODS), owner)
     least, most = nps_cuts(scale, promoters, detractors, owner)
     counted = []
-    for answers, given in samples:
-        values, weight = used(one_question(answers, scale, owner, not_applicable), given, coverage, owner)
+    for part, (answers, given) in samples.items():
+        values, weight = used(one_question(answers, scale, part, not_applicable), given, coverage, part)
         # Added up alike, so that the share of everybody is 1.
         sums = [(weight * rows).sum() for rows in (values >= least, values <= most, True)]
         counted.append((*sums, effective_n(weight), len(values)))

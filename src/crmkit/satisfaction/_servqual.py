@@ -97,7 +97,8 @@ def servqual(
     """
     owner = "servqual"
     before, after = (
-        read_answers(answers, scale, owner, not_applicable=not_applicable) for answers in (expectations, perceptions)
+        read_answers(answers, scale, f"{owner}({name})", not_applicable=not_applicable)
+        for name, answers in {"expectations": expectations, "perceptions": perceptions}.items()
     )
     if before.values.shape != after.values.shape:
         shapes = f"Got the shapes {before.values.shape} and {after.values.shape}."
