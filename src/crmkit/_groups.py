@@ -67,7 +67,8 @@ def _objects(labels: Any) -> NDArray[np.object_]:
 def _order(levels: list[Any], own: list[Any] | None) -> list[int]:
     """The places of the levels, in their own or in ascending order; of several kinds numbers come first."""
     if own is not None:
-        return sorted(range(len(levels)), key=lambda level: own.index(levels[level]))
+        place = {label: j for j, label in enumerate(own)}
+        return sorted(range(len(levels)), key=lambda level: place[levels[level]])
     try:
         return sorted(range(len(levels)), key=lambda level: levels[level])
     except TypeError:

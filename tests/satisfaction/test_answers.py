@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmkit.exceptions import ColumnNotFoundError, CrmkitWarning, ParameterError
-from crmkit.satisfaction import SatisfactionScorer, nps
+from crmkit.satisfaction import DriverAnalysis, SatisfactionClassifier, SatisfactionScorer, nps
 from crmkit.satisfaction._answers import check_scale, read_answers, respondent_weights
 
 TEXTS = {"1 - poor": 1, "3 - fair": 3, "5 - very satisfied": 5}
@@ -194,3 +194,29 @@ def test_weights_of_respondents():
     for wrong in ([-1, 2], [0, 0], [1, np.nan], [1, 2, 3]):
         with pytest.raises(ParameterError, match="sample_weight"):
             respondent_weights(wrong, 2, "nps")
+
+
+def test_a_text_that_is_no_answer_among_numbers():
+    for X in ([4, "n/a", None, 2], pd.DataFrame({"q": [4, "n/a", None, 2]}), pd.Series([4, "n/a", None, 2])):
+        np.testing.assert_array_equal(read(X, not_applicable=["n/a"]).values[:, 0], [4, np.nan, np.nan, 2])
+    with pytest.raises(ParameterError, match="numbers, flags or text, one of the three"):
+        read([4, "n/a", "5"], not_applicable=["n/a"])
+
+
+@pytest.mark.parametrize(
+    "X", [[["1", "2"], ["2", "1"]], np.array([["1"], ["2"]]), pd.DataFrame({"q": ["1", "2"]}), ["1"]]
+)
+def test_digits_written_as_text_are_text(X):
+    with pytest.raises(ParameterError, match="holds text in"):
+        read(X)
+    assert set(read(X, {"1": 1, "2": 2}).values.ravel()) <= {1, 2}
+
+
+def test_errors_do_not_print_what_customers_wrote():
+    words = np.array(["Jane Doe: terrible", "fine"])
+    two = np.column_stack([words, words])
+    scorer, drivers, model = SatisfactionScorer(scale=(1, 5)), DriverAnalysis(), SatisfactionClassifier()
+    for estimator, X in ((scorer, words), (scorer, two), (drivers, words), (drivers, two), (model, words)):
+        with pytest.raises(ParameterError) as caught:
+            estimator.fit(X, [0, 1])
+        assert "Jane" not in str(caught.value)

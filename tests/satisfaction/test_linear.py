@@ -66,7 +66,7 @@ def test_covariance_of_the_model_and_of_repeated_customers():
     twice = FirthLogistic().fit(np.vstack([M, M]), np.tile(y, 2))
     clustered = twice.covariance(np.vstack([M, M]), np.tile(y, 2), None, groups)
     robust = model.covariance(M, y, np.ones(400), None)
-    np.testing.assert_allclose(np.diag(clustered), np.diag(robust), rtol=0.02)
+    np.testing.assert_allclose(np.diag(clustered), np.diag(robust), rtol=0.04)
     np.testing.assert_allclose(np.diag(robust), np.diag(information)[1:], rtol=0.35)
 
 

@@ -82,6 +82,36 @@ def test_drivers_sum_to_the_share_explained(table):
     assert found.importances_.sum() == pytest.approx(found.r2_)
 
 
+def test_drivers_are_told_in_the_units_of_the_columns(table):
+    X, y = table
+    found = SatisfactionRegressor().fit(X, y).drivers(X, y, n_resamples=0)
+    assert found.performance_[0] == pytest.approx(X["waited"].mean())
+    assert np.isnan(found.performance_[1])
+    coefficient = SatisfactionRegressor().fit(X, y).coefficients().loc["waited", "value"]
+    assert found.coefficients_[0] == pytest.approx(coefficient)
+    for taken in ("groups", "model"):
+        with pytest.raises(ParameterError, match=f"sets '{taken}' itself"):
+            SatisfactionRegressor().fit(X, y).drivers(X, y, **{taken: None})
+
+
+def test_a_level_of_one_customer_has_an_interval_that_holds():
+    hits = 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        X = pd.DataFrame({"c": ["a"] * 40 + ["b"] * 19 + ["z"]})
+        row = SatisfactionRegressor().fit(X, 3 + rng.normal(size=60)).coefficients().loc["c=z"]
+        hits += row["low"] <= 0 <= row["high"]
+    assert 0.9 < hits / 200 <= 0.99
+    full = SatisfactionRegressor().fit(pd.DataFrame({"c": list("ab")}), [1.0, 2.0]).coefficients()
+    assert np.isinf(full[["low", "high"]].to_numpy()).all()
+
+
+def test_coverage_is_a_share(table):
+    X, y = table
+    with pytest.raises(ParameterError, match="coverage"):
+        SatisfactionRegressor().fit(X, y).subgroup_table(X, y, "plan", coverage=95)
+
+
 def test_snapshots():
     rows = sample_snapshots()
     model = SatisfactionRegressor(scale=(0, 10)).fit(rows, np.arange(len(rows)) % 11)

@@ -51,12 +51,22 @@ def table_columns(X: Any, owner: str, estimator: Any = None, *, reset: bool = Tr
         )
     if is_frame(X):
         return _frame_columns(X, owner, estimator, reset=reset)
+    refuse_flat(X, owner)
     if estimator is None:
         array = check_array(X, dtype=None, ensure_all_finite="allow-nan", input_name="X", estimator=owner)
     else:
         array = validate_data(estimator, X, reset=reset, dtype=None, ensure_all_finite="allow-nan")
     names = [f"x{j}" for j in range(array.shape[1])]
     return {name: _cells(array[:, j], name) for j, name in enumerate(names)}
+
+
+def refuse_flat(X: Any, owner: str) -> None:
+    """Refuse an array that has not two dimensions: scikit-learn's error would print it."""
+    if (ndim := getattr(X, "ndim", None) or np.ndim(X)) != 2:
+        raise ParameterError(
+            f"X of {owner} has {ndim} dimension(s), expected 2D array. Reshape your data: X.reshape(-1, 1) is one "
+            "column, X.reshape(1, -1) one row."
+        )
 
 
 def _frame_columns(X: Any, owner: str, estimator: Any, *, reset: bool) -> Columns:
@@ -91,18 +101,15 @@ def renamed(columns: Columns, names: list[str], X: Any) -> Columns:
 
 
 def _cells(column: NDArray[Any], name: str) -> Column:
-    """A column of an array: numbers where all cells are numbers, else text."""
+    """A column of an array: text where a cell is text, such as "1", else numbers."""
     if column.dtype.kind in "iufb":
         return _finite({name: column})[name]
     missing = np.asarray(pd.isna(column))
     column = np.where(missing, np.nan, column.astype(object))
-    try:
+    if not any(isinstance(cell, str) for cell in column):
         return _finite({name: column.astype(np.float64)})[name]
-    except ParameterError:
-        raise
-    except ValueError:
-        levels, codes = np.unique(np.where(missing, "", column).astype(np.str_), return_inverse=True)
-        return Category(np.where(missing, -1, codes).astype(np.int32), levels)
+    levels, codes = np.unique(np.where(missing, "", column).astype(np.str_), return_inverse=True)
+    return Category(np.where(missing, -1, codes).astype(np.int32), levels)
 
 
 class SnapshotFeatures:

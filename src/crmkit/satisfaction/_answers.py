@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_array, validate_data
 
 from crmkit._decisions import check_weights
 from crmkit._frames import Category
-from crmkit._tables import is_frame, renamed, table_columns
+from crmkit._tables import is_frame, refuse_flat, renamed, table_columns
 from crmkit._validation import parameter_error, warn
 from crmkit.exceptions import ColumnNotFoundError, ParameterError
 
@@ -87,6 +87,7 @@ def read_answers(
     -------
     Answers
     """
+    X = _without_texts(X, not_applicable)
     columns, array = _columns(X, owner, estimator, reset=reset)
     alone = estimator is None and not is_frame(X) and np.ndim(X) == 1
     names = list(columns) if array is None else ["answers"] if alone else [f"x{j}" for j in range(array.shape[1])]
@@ -110,6 +111,22 @@ def read_answers(
         array = array.copy()
         array[:, turned] = (low + high)[turned] - array[:, turned]
     return Answers(array, names, low, high)
+
+
+def _without_texts(X: Any, not_applicable: Any) -> Any:
+    """Numbers among which a text stands for no answer, as sheets have them: without that text."""
+    codes = not_applicable.values() if isinstance(not_applicable, Mapping) else [not_applicable]
+    texts = {code for some in codes if isinstance(some, Collection) for code in some if isinstance(code, str)}
+
+    def numbers(column: pd.Series[Any]) -> pd.Series[Any]:
+        cells = [None if isinstance(cell, str) and cell in texts else cell for cell in column]
+        mixed = column.dtype == object and not any(isinstance(cell, str) for cell in cells)
+        return pd.Series(cells, column.index, dtype=object) if mixed else column
+
+    if isinstance(X, pd.DataFrame) and texts and len(X):
+        return X.apply(numbers)
+    flat = isinstance(X, pd.Series | list | tuple) and np.ndim(X) == 1
+    return numbers(pd.Series(X)) if texts and flat and len(X) else X
 
 
 def respondent_weights(sample_weight: Any, n: int, owner: str) -> Floats:
@@ -141,6 +158,7 @@ def _columns(X: Any, owner: str, estimator: Any, *, reset: bool) -> tuple[dict[s
             X = X.reshape(-1, 1)
         if getattr(getattr(X, "dtype", None), "kind", "O") in "iufb":
             options: dict[str, Any] = {"dtype": np.float64, "order": "C", "ensure_all_finite": "allow-nan"}
+            refuse_flat(X, owner)
             if estimator is None:
                 return {}, check_array(X, input_name="X", estimator=owner, **options)
             return {}, validate_data(estimator, X, reset=reset, **options)

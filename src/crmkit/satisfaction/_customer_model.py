@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from crmkit._compat import HasMethods, StrOptions, check_sample_weight
 from crmkit._frames import Category
-from crmkit._intervals import normal_quantile
+from crmkit._intervals import normal_quantile, student_quantile
 from crmkit._tables import (
     Columns,
     SnapshotFeatures,
@@ -90,6 +90,8 @@ class CustomerModel(BaseEstimator):
             self._warn_of_collinear(~model.used_ & (np.ptp(matrix, axis=0) > 0))
             self._covariance = model.covariance(matrix, y, weight, groups)
             self._n = n if groups is None else len(np.unique(groups))
+            # Student's t for means of answers; of odds ratios the normal one is enough with Jeffreys' prior.
+            self._freedom = self._n - 1 - int(model.used_.sum()) if self._model == "linear" else np.inf
         else:
             model = clone(self.estimator)
         self.estimator_ = self._settled(model, matrix, y, weight, groups)
@@ -136,7 +138,7 @@ class CustomerModel(BaseEstimator):
         value, error = np.full(len(terms.names), np.nan), np.full(len(terms.names), np.nan)
         value[model.used_] = model.coef_[model.used_]
         error[model.used_] = np.sqrt(np.diag(self._covariance))
-        z = normal_quantile(coverage)
+        z = normal_quantile(coverage) if np.isinf(self._freedom) else student_quantile(coverage, max(self._freedom, 1))
         said = {"value": value, "low": value - z * error, "high": value + z * error}
         with np.errstate(over="ignore"):
             said = {name: (np.exp if exponent else np.asarray)(each / terms.unit) for name, each in said.items()}
@@ -156,13 +158,16 @@ class CustomerModel(BaseEstimator):
             As in `fit`.
         sample_weight : array-like of shape (n,), default=None
         **options
-            Of `DriverAnalysis`, such as ``method="johnson"``.
+            Of `DriverAnalysis`, such as ``method="johnson"``; groups are the features.
 
         Returns
         -------
         DriverAnalysis
-            Fitted; a category, and a number with the flag of its gaps, are one driver each.
+            Fitted; a category, and a number with the flag of its gaps, are one driver each. Its `coefficients_` are
+            per unit of a number; the `performance_` of a number is its mean, of a category NaN.
         """
+        if taken := options.keys() & {"model", "groups", "controls"}:
+            raise ParameterError(f"{type(self).__name__}.drivers sets {min(taken)!r} itself. Leave it out.")
         columns = self._read(X)
         matrix = self.terms_.matrix(columns, n := len(next(iter(columns.values()))))
         # What does not vary in these rows explains nothing.
@@ -174,9 +179,16 @@ class CustomerModel(BaseEstimator):
             for j in np.unique(source[used])
             if (members := names[used & (source == j)].tolist())
         }
-        table = pd.DataFrame(matrix[:, used], columns=names[used])
+        if not groups:
+            raise ParameterError(f"Nothing that {type(self).__name__} is told of these rows varies. Take more.")
+        # As the columns had them: a number's own unit, and its mean where it was missing.
+        table = pd.DataFrame((matrix * self.terms_.unit + self.terms_.middle)[:, used], columns=names[used])
         analysis = DriverAnalysis(model=self._model, groups=groups, **options)
-        return analysis.fit(table, self._target(X, y, n), sample_weight=sample_weight)
+        analysis.fit(table, self._target(X, y, n), sample_weight=sample_weight)
+        weight = None if sample_weight is None else np.asarray(sample_weight)
+        means = {name: np.average(table[name], weights=weight) for name in groups if name in table}
+        analysis.performance_ = np.array([means.get(name, np.nan) for name in analysis.driver_names_])
+        return analysis
 
     def _groups(self, X: Any, by: Any) -> Any:
         """The group of each row: `by` itself, or the column that it names."""

@@ -237,7 +237,13 @@ class DriverAnalysis(BaseEstimator):
     def _read(self, X: Any) -> tuple[Floats, list[str]]:
         if isinstance(X, Snapshots):
             raise ParameterError(f"{_OWNER} takes a table of numbers. Got Snapshots. Pass X.attributes(), for example.")
-        if not is_frame(X) or (isinstance(X, pd.DataFrame) and X.columns.is_unique and _plain(X)):
+        if not is_frame(X) and not hasattr(X, "dtype"):
+            X = np.asarray(X)
+        if is_frame(X) and isinstance(X, pd.DataFrame):
+            plain = X.columns.is_unique and _plain(X)
+        else:
+            plain = not is_frame(X) and X.dtype.kind in "iufb"
+        if plain:
             # Reading column by column would take ten times as long as all the rest.
             matrix = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_samples=2)
             return matrix, [str(name) for name in X] if is_frame(X) else [f"x{j}" for j in range(matrix.shape[1])]

@@ -72,7 +72,7 @@ class FirthLogistic(ClassifierMixin, _Linear):
         return self
 
     def covariance(self, M: Floats, y: NDArray[Any], weight: Floats | None, groups: NDArray[Any] | None) -> Floats:
-        """Covariance of the used coefficients: of the model, or robust with weights or several rows of a customer."""
+        """Covariance of the used coefficients: of the model, with weights robust (HC3), or by customer."""
         table, w = (M - self.mean_)[:, self.used_], np.ones(len(M)) if weight is None else weight
         table = np.column_stack([np.ones(len(M)), table])
         p = expit(self._linear(M))
@@ -81,7 +81,10 @@ class FirthLogistic(ClassifierMixin, _Linear):
         bread = _inverse((table * (w * p * (1 - p))[:, None]).T @ table)
         if weight is None and groups is None:
             return bread[1:, 1:]
-        return _sandwich(bread, table * (w * ((y == self.classes_[1]) - p))[:, None], groups)
+        error = (y == self.classes_[1]) - p
+        if groups is None:
+            error = error / _rest(table, bread, w * p * (1 - p))
+        return _sandwich(bread, table * (w * error)[:, None], groups, correct=groups is not None)
 
     def decision_function(self, M: Floats) -> Floats:
         return self._linear(M)
@@ -117,9 +120,13 @@ class LeastSquares(RegressorMixin, _Linear):
         table = np.column_stack([np.ones(len(M)), (M - self.mean_)[:, self.used_]])
         bread = _inverse((table * w[:, None]).T @ table)
         error = y - self._linear(M)
+        if len(M) <= len(bread):
+            return np.full((len(bread) - 1, len(bread) - 1), np.inf)
         if groups is None:
-            leverage = np.minimum(w * ((table @ bread) * table).sum(axis=1), 1 - 1e-9)
-            error = error / (1 - leverage)
+            rest = _rest(table, bread, w)
+            spread = np.sqrt(w @ error**2 / w.sum() * len(M) / (len(M) - len(bread)))
+            # A row that alone has a level is fitted whole, and says nothing of its error: that of the others stands.
+            error = np.where(rest > 1e-6, error / rest, spread)
         return _sandwich(bread, table * (w * error)[:, None], groups, correct=groups is not None)
 
     def predict(self, M: Floats) -> Floats:
@@ -208,6 +215,11 @@ def _level(eta: Floats, share: float, weight: Floats) -> float:
         slope = float(np.average(p * (1 - p), weights=weight))
         level = level - off / slope if slope > 0 and low < level - off / slope < high else (low + high) / 2
     return level
+
+
+def _rest(table: Floats, bread: Floats, weight: Floats) -> Floats:
+    """What is left of 1 without a row's leverage (HC3): of few rows, each draws the line to itself."""
+    return np.maximum(1 - weight * ((table @ bread) * table).sum(axis=1), 1e-9)
 
 
 def _sandwich(bread: Floats, scores: Floats, groups: NDArray[Any] | None, *, correct: bool = True) -> Floats:

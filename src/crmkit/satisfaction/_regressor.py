@@ -12,7 +12,7 @@ from sklearn.utils.validation import column_or_1d
 
 from crmkit._groups import group_codes
 from crmkit._intervals import student_interval, weighted_means
-from crmkit._validation import all_or_nothing, check_vector
+from crmkit._validation import all_or_nothing, check_float, check_vector
 from crmkit.exceptions import ParameterError
 from crmkit.satisfaction._answers import check_scale
 from crmkit.satisfaction._customer_model import CustomerModel, survey_weights, weighted
@@ -150,7 +150,7 @@ class SatisfactionRegressor(RegressorMixin, CustomerModel):
         -------
         pandas.DataFrame
             A row for each term: `feature`, `value` for one more unit of a number, or for a level beside its
-            `reference`, the ends `low` and `high` of its normal interval (errors are robust, HC3, or by
+            `reference`, the ends `low` and `high` of its t interval (errors are robust, HC3, or by
             customer where they have several rows), and on how many customers they rest, `n`. NaN for a term that
             others say already.
 
@@ -179,6 +179,7 @@ class SatisfactionRegressor(RegressorMixin, CustomerModel):
             For each group `n`, `mean_answer`, `mean_prediction`, their difference `gap` (above zero: more was said
             than came) with the ends `gap_low` and `gap_high` of its t interval, and `mean_absolute_error`.
         """
+        coverage = check_float("coverage", coverage, type(self).__name__, low=0, high=1, closed="neither")
         said = self.predict(X)
         error = said - self._target(X, y, len(said))
         groups = self._groups(X, by)

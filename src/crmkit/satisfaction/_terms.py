@@ -27,8 +27,8 @@ class Terms:
         ``age``, ``age (missing)``, ``plan=gold``, ``plan (other)``.
     source : ndarray of int
         For each term the place of its column in `encoder.names`.
-    unit : ndarray of float64
-        How much of the column's own unit one step of a term is.
+    unit, middle : ndarray of float64
+        How much of the column's own unit one step of a term is, and what 0 is.
     references : dict of str to str
         The reference level of each category.
     """
@@ -37,6 +37,7 @@ class Terms:
     names: list[str]
     source: NDArray[np.intp]
     unit: Floats
+    middle: Floats
     references: dict[str, str]
     places: NDArray[np.intp]
 
@@ -45,7 +46,7 @@ class Terms:
         """Learn levels, means and scales of some rows."""
         encoder = TableEncoder.learn(columns, weight)
         begin = 0
-        names, source, unit, places, references = [], [], [], [], {}
+        names, source, unit, middle, places, references = [], [], [], [], [], {}
         for j, part in enumerate(encoder.parts):
             labels = part.labels
             wide = range(begin, begin + part.width)
@@ -55,16 +56,20 @@ class Terms:
                 if place - begin != part.commonest:
                     names.append(label)
                     places.append(place)
-                    unit.append(getattr(part, "scale", 1.0) if place == begin else 1.0)
+                    own = place == begin and part.commonest is None
+                    unit.append(getattr(part, "scale", 1.0) if own else 1.0)
+                    middle.append(getattr(part, "mean", 0.0) if own else 0.0)
                     source.append(j)
             if part.commonest is not None and _has_others(part, columns[part.name], n):
                 # -1 - j stands for the rows of column j that have none of its levels.
                 names.append(f"{part.name} (other)")
                 places.append(-1 - j)
                 unit.append(1.0)
+                middle.append(0.0)
                 source.append(j)
             begin += part.width
-        return cls(encoder, names, np.array(source, dtype=np.intp), np.array(unit), references, np.array(places, int))
+        numbers = np.array(unit), np.array(middle)
+        return cls(encoder, names, np.array(source, dtype=np.intp), *numbers, references, np.array(places, int))
 
     def matrix(self, columns: Columns, n: int) -> Floats:
         """The terms of `n` rows, of shape (n, n_terms)."""
