@@ -56,6 +56,7 @@ def test_texts_of_one_number_share_a_step():
 
 def test_steps_that_are_no_whole_numbers():
     assert list(answer_counts([[0.5], [1.5]], scale=(0.5, 2.5)).columns) == [0.5, 1.5, 2.5]
+    assert list(answer_counts([[0.5], [1.5]], scale=(0.5, 2)).columns) == [0.5, 1.5]
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,14 @@
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from crmkit.exceptions import CrmkitWarning, ParameterError
 from crmkit.satisfaction import acsi, bayesian_average, ces, csat, index_table, nps, rating_mean, survey_total
+from crmkit.satisfaction._index_table import segment_frame
 
 INDICES = {
     "nps": (nps, {"scale": (1, 10), "interval": "wald"}),
@@ -77,6 +79,29 @@ def test_polars_gives_polars():
     assert table["segment"].to_list() == ["a", "b", None]
     assert table["value"].to_list() == [-100, 50, 100]
     assert table["n"].dtype == pl.Int64
+
+
+def test_answers_of_arrow():
+    answers, by = [10, 9, 8, 3], list("abba")
+    expected = index_table(nps, answers, by)
+    for column in (pa.array(answers), pa.chunked_array([answers]), pa.table({"q": answers})):
+        pd.testing.assert_frame_equal(index_table(nps, column, by), expected)
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        ([1, "a", None], ["1", "a", None]),
+        ([1, 2.5], [1.0, 2.5]),
+        (list(pd.period_range("2024-01", periods=2, freq="M")), ["2024-01", "2024-02"]),
+        (pd.Series(pd.period_range("2024-01", periods=2, freq="M")), ["2024-01", "2024-02"]),
+        (pd.Series(pd.IntervalIndex.from_breaks([0, 2, 5])), ["(0, 2]", "(2, 5]"]),
+        (pd.cut(pd.Series([1, 3]), [0, 2, 5]), ["(0, 2]", "(2, 5]"]),
+    ],
+)
+def test_labels_that_polars_has_no_type_for_are_text(labels, said):
+    table = segment_frame(labels, np.ones((4, len(labels))), "polars")
+    assert table["segment"].to_list() == said
 
 
 def test_too_few_answers_are_no_error():

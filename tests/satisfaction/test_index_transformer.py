@@ -67,6 +67,13 @@ def test_texts_and_codes():
     np.testing.assert_array_equal(transformer.fit_transform(X)["ces_easy"], [1, 7, np.nan, np.nan])
 
 
+@pytest.mark.parametrize("codes", [np.array([99]), frozenset([99]), {"a": [99]}])
+def test_any_collection_of_codes(codes):
+    frame = pd.DataFrame({"a": [10.0, 99.0]})
+    points = SurveyIndexTransformer(scale=np.array([0, 10]), not_applicable=codes).fit_transform(frame)
+    assert points["nps_a"].tolist() == pytest.approx([100, np.nan], nan_ok=True)
+
+
 def test_in_a_pipeline():
     X = [[10], [8], [3]]
     np.testing.assert_allclose(

@@ -215,6 +215,20 @@ def test_failing_fit_changes_nothing(cdnow):
     pd.testing.assert_frame_equal(scorer.transform(cdnow.snapshot("1997-10-01")), before)
 
 
+@pytest.mark.parametrize(
+    ("code", "cells"), [(99, [5.0, 99.0, None]), ("99", ["5", "99", None]), ("?", ["5", "?", None])]
+)
+@pytest.mark.parametrize("backend", [pd.DataFrame, pl.DataFrame])
+def test_a_code_of_no_answer_hides_no_answer(backend, code, cells):
+    table = {"who": ["a"] * 3, "when": ["2024-01-01", "2024-01-02", "2024-01-03"], "stars": cells}
+    log = EventLog.from_frame(
+        backend(table), customer="who", time="when", columns=["stars"], observed_until="2024-03-01"
+    )
+    scale = (1, 5) if code == 99 else {str(j): j for j in range(1, 6)}
+    scorer = LoyaltyScorer({"satisfaction": 1}, satisfaction="stars", scale=scale, not_applicable=[code])
+    assert scorer.fit_transform(log.snapshot("2024-02-01"))["loyalty"].to_list() == [100]
+
+
 @pytest.mark.filterwarnings("error")
 def test_unit_of_weights_is_free():
     X = small_shop()

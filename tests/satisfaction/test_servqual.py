@@ -77,6 +77,14 @@ def test_frames_have_names(kind):
     assert (found.items["kind"].n, found.overall.n) == (2, 2)
 
 
+def test_items_of_one_name_are_compared():
+    expected, perceived = pd.DataFrame({"y": [1, 2], "x": [7, 6]}), pd.DataFrame({"x": [7, 7], "y": [1, 2]})
+    found = servqual(expected, perceived, dimensions={"a": ("x",), "b": ["y"]})
+    assert {name: one.value for name, one in found.items.items()} == {"x": 0.5, "y": 0}
+    other = servqual(expected.rename(columns={"x": "e"}), perceived, dimensions={"a": ["x"], "b": ["y"]})
+    assert {name: one.value for name, one in other.items.items()} == {"x": 5.5, "y": -5}
+
+
 def test_half_a_dimension_counts():
     before, after = [[7, 7, 6], [6, 6, 6]], [[5, np.nan, 6], [5, 4, 6]]
     found = servqual(before, after, dimensions={"speed": [0, 1], "manners": [2]})

@@ -60,7 +60,7 @@ def answer_counts(
     low, high = answers.low[0], answers.high[0]
     if high - low > 100:
         raise parameter_error("scale", scale, "of at most 101 steps", _OWNER, "Cut the answers into classes first.")
-    steps = np.unique([float(number) for number in texts.values()]) if texts else np.arange(low, high + 1)
+    steps = np.unique([float(number) for number in texts.values()]) if texts else low + np.arange(int(high - low) + 1)
     weight = None if sample_weight is None else respondent_weights(sample_weight, len(answers.values), _OWNER)
     rows = []
     for name, column in zip(answers.names, answers.values.T, strict=True):

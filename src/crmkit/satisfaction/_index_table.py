@@ -54,7 +54,7 @@ def index_table(index: Any, answers: Any, by: Any, *, sample_weight: Any = None,
     if index is acsi and not (isinstance(answers, tuple | list) and len(answers) == 3):
         raise parameter_error("answers", answers, "a tuple of three, for acsi", owner)
     parts = answers if index is acsi else (answers,)
-    parts = tuple(pd.DataFrame(part) if isinstance(part, Mapping) else part for part in parts)
+    parts = tuple(_with_rows(part) for part in parts)
     # All answers first: what is wrong or doubtful is said once.
     whole = index(*parts, sample_weight=sample_weight, **options) if callable(index) else None
     if not isinstance(whole, Estimate):
@@ -75,6 +75,13 @@ def index_table(index: Any, answers: Any, by: Any, *, sample_weight: Any = None,
     return segment_frame(segment_labels(by, code, labels), table, backend_of(by))
 
 
+def _with_rows(answers: Any) -> Any:
+    """Return answers whose rows can be taken out."""
+    if isinstance(answers, Mapping):
+        return pd.DataFrame(answers)
+    return answers.to_pandas() if type(answers).__module__.startswith("pyarrow") else answers
+
+
 def segment_labels(by: Any, code: NDArray[np.intp], labels: list[Any]) -> Any:
     """Return the labels of the segments as `by` has them, so that they join: dates stay dates, categories ordered."""
     first = np.empty(len(labels), dtype=np.intp)
@@ -86,8 +93,19 @@ def segment_labels(by: Any, code: NDArray[np.intp], labels: list[Any]) -> Any:
 
 def segment_frame(labels: Any, table: Any, backend: Literal["pandas", "polars"]) -> Any:
     """Return a row per segment of value, low, high and n; open ends are missing."""
-    if backend == "polars" and isinstance(labels, list):
-        labels = [None if label != label else label for label in labels]  # noqa: PLR0124  a missing one
+    if backend == "polars":
+        labels = _polars_labels(labels)
     value, low, high = np.where(np.isinf(table[:3]), np.nan, table[:3])
     n = table[3].astype(np.int64)
     return make_frame({"segment": labels, "value": value, "low": low, "high": high, "n": n}, backend)
+
+
+def _polars_labels(labels: Any) -> Any:
+    """Return labels as polars has them: as text what it has no type for, such as periods and a mixture of types."""
+    import polars as pl
+
+    if not isinstance(labels, list) and not isinstance(next(iter(labels), None), pd.Period | pd.Interval):
+        return labels
+    cells = [None if pd.isna(label) else label for label in labels]
+    column = pl.Series(cells, strict=False)
+    return column if column.dtype != pl.Object else [None if cell is None else str(cell) for cell in cells]

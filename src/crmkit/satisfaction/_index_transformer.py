@@ -53,12 +53,10 @@ class SurveyIndexTransformer(TransformerMixin, BaseEstimator):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "index": [StrOptions(set(_SCALES))],
-        "scale": [tuple, list, dict, None],
         "promoters": [Real, None],
         "detractors": [Real, None],
         "top": [Interval(Integral, 1, None, closed="left")],
         "weights": ["array-like", None],
-        "not_applicable": [tuple, list, set, dict],
     }
 
     def __init__(

@@ -99,7 +99,8 @@ def bayesian_average(
     Returns
     -------
     Estimate
-        (v R + m C) / (v + m) of v ratings (the effective n under weights) of mean R, and a prior mean C worth m.
+        (v R + m C) / (v + m) of v ratings of mean R, and a prior mean C worth m. Under weights v is the effective n:
+        each row is one person's rating, and twice the rows are twice the ratings, whatever they weigh.
         The interval is a normal mean's with this prior, t s / sqrt(v + m) to both sides.
 
     Examples

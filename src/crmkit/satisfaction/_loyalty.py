@@ -18,7 +18,7 @@ from crmkit._frames import Category, make_frame, row_index
 from crmkit._validation import check_float, parameter_error, shown
 from crmkit.events import Snapshots, purchases
 from crmkit.exceptions import ColumnNotFoundError, ParameterError
-from crmkit.satisfaction._answers import read_answers
+from crmkit.satisfaction._answers import Questions, read_answers
 
 Floats = NDArray[np.float64]
 
@@ -252,7 +252,8 @@ class LoyaltyScorer(TransformerMixin, BaseEstimator):
         known, kept = X._attributes(), X.log._store.extras
         column = _column("satisfaction", self.satisfaction, {**kept, **known})
         answers = column.to_array() if isinstance(column, Category) else column.astype(np.float64)
-        there = ~pd.isna(answers)
+        codes = Questions(["answers"], OWNER, by_position=False).codes(self.not_applicable)[0]
+        there = np.asarray(~pd.isna(answers) & ~pd.Series(answers).isin([*codes, *map(str, codes)]))
         if self.satisfaction not in known:
             # The latest event before as_of that holds an answer, if it is the customer's own.
             latest = np.maximum.accumulate(np.append(-1, np.where(there, np.arange(len(there)), -1)))[X.stop]
@@ -260,8 +261,7 @@ class LoyaltyScorer(TransformerMixin, BaseEstimator):
             answers = answers[latest] if len(answers) else np.full(len(X), np.nan)
         found = np.full(len(X), np.nan)
         if there.any():
-            options: dict[str, Any] = {"reset": reset, "not_applicable": self.not_applicable}
-            read = read_answers(answers[there], self.scale, f"{OWNER}({self.satisfaction!r})", **options)
+            read = read_answers(answers[there], self.scale, f"{OWNER}({self.satisfaction!r})", reset=reset)
             found[there] = 100.0 * (read.values[:, 0] - read.low[0]) / (read.high[0] - read.low[0])
         return found
 

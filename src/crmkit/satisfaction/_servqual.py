@@ -70,7 +70,8 @@ def servqual(
     Parameters
     ----------
     expectations, perceptions : frame or array of shape (n, k)
-        The same items, in one order, asked twice of the same respondents. Names are those of `perceptions`.
+        The same items asked twice of the same respondents: in one order, or with the same names. Names are those
+        of `perceptions`.
     scale
         As of `rating_mean`, of all items, or in a mapping of each.
     dimensions : mapping of str to list, default=None
@@ -103,7 +104,10 @@ def servqual(
     if before.values.shape != after.values.shape:
         shapes = f"Got the shapes {before.values.shape} and {after.values.shape}."
         raise ParameterError(f"{owner} takes the same items of the same respondents twice. {shapes}")
-    gaps, names = after.values - before.values, after.names
+    names = after.names
+    # Items of other names, such as E1 and P1, and those of arrays, go by their order.
+    order = [before.names.index(name) for name in names] if set(names) == set(before.names) else slice(None)
+    gaps = after.values - before.values[:, order]
     places = _places(dimensions, names)
     points: Any = dict.fromkeys(places, 1) if importance is None else importance
     if not isinstance(points, Mapping) or set(points) != set(places):
@@ -141,7 +145,7 @@ def _places(dimensions: Any, names: list[str]) -> dict[str, list[int]]:
         return {name: list(itertools.islice(items, n)) for name, n in _STANDARD.items()}
     allowed = "a mapping of each dimension to a list of items, or None"
     parts = list(dimensions.values()) if isinstance(dimensions, Mapping) else []
-    if not parts or not all(isinstance(part, list) and part for part in parts):
+    if not parts or not all(isinstance(part, list | tuple) and part for part in parts):
         raise parameter_error("dimensions", dimensions, allowed, "servqual")
     keys = {key: j for j, name in enumerate(names) for key in (name, j)}
     for item in itertools.chain(*parts):
