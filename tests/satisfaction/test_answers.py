@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmkit.exceptions import ColumnNotFoundError, CrmkitWarning, ParameterError
-from crmkit.satisfaction import DriverAnalysis, SatisfactionClassifier, SatisfactionScorer, nps
+from crmkit.satisfaction import DriverAnalysis, SatisfactionClassifier, SatisfactionScorer, clean_answers, nps
 from crmkit.satisfaction._answers import check_scale, read_answers, respondent_weights
 
 TEXTS = {"1 - poor": 1, "3 - fair": 3, "5 - very satisfied": 5}
@@ -220,3 +220,14 @@ def test_errors_do_not_print_what_customers_wrote():
         with pytest.raises(ParameterError) as caught:
             estimator.fit(X, [0, 1])
         assert "Jane" not in str(caught.value)
+
+
+def test_clean_answers_go_on_to_drivers():
+    X = pd.DataFrame({"speed": [1, 5, 9, 3], "errors": [2, 1, 4, 5]}, index=list("abcd"))
+    found = clean_answers(X, scale=(1, 5), reverse=["errors"], not_applicable=[9])
+    expected = pd.DataFrame({"speed": [1, 5, np.nan, 3], "errors": [4.0, 5, 2, 1]}, index=list("abcd"))
+    pd.testing.assert_frame_equal(found, expected)
+    other = clean_answers(pl.from_pandas(X), scale=(1, 5), reverse=["errors"], not_applicable=[9])
+    assert isinstance(other, pl.DataFrame)
+    np.testing.assert_array_equal(other.to_numpy(), expected)
+    assert clean_answers([1, 2, 4], scale=(1, 5)).shape == (3, 1)

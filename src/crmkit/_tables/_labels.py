@@ -22,7 +22,7 @@ def two_classes(y: Any, n: int, owner: str, hint: str) -> tuple[NDArray[Any], ND
     n : int
     owner : str
     hint : str
-        What to pass, where nothing came.
+        What to pass, where nothing or something else came.
     """
     if y is None:
         raise ParameterError(f"{owner} requires y to be passed, but the target y is None. {hint}")
@@ -35,7 +35,7 @@ def two_classes(y: Any, n: int, owner: str, hint: str) -> tuple[NDArray[Any], ND
     kind = type_of_target(labels, input_name="y", raise_unknown=True)
     classes = np.unique(labels)
     if kind != "binary" or len(classes) > 2:
-        raise ParameterError(f"Only binary classification is supported. The type of the target is {kind}.")
+        raise ParameterError(f"Only binary classification is supported. The type of the target is {kind}. {hint}")
     if len(classes) < 2:
         raise ParameterError("y holds one class only; the classifier learns from two. Take other or more rows.")
     return labels, classes

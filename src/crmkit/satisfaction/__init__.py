@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from crmkit.satisfaction._answer_counts import answer_counts
+from crmkit.satisfaction._answers import clean_answers
 from crmkit.satisfaction._classifier import SatisfactionClassifier
 from crmkit.satisfaction._drivers import DriverAnalysis
 from crmkit.satisfaction._index_table import index_table
@@ -29,6 +30,7 @@ __all__ = [
     "answer_counts",
     "bayesian_average",
     "ces",
+    "clean_answers",
     "cronbach_alpha",
     "csat",
     "index_table",

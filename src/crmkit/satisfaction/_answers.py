@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_array, validate_data
 
 from crmkit._decisions import check_weights
-from crmkit._frames import Category
-from crmkit._tables import is_frame, refuse_flat, renamed, table_columns
+from crmkit._frames import Category, make_frame
+from crmkit._tables import backend_of, is_frame, refuse_flat, renamed, table_columns
 from crmkit._validation import parameter_error, warn
 from crmkit.exceptions import ColumnNotFoundError, ParameterError
 
@@ -52,6 +52,46 @@ class _Scale(NamedTuple):
     low: float
     high: float
     texts: dict[Any, float] | None = None
+
+
+def clean_answers(X: Any, *, scale: Any, reverse: Collection[Any] = (), not_applicable: Any = ()) -> Any:
+    """Give the answers as numbers that mean the same everywhere: for drivers, models and tables of your own.
+
+    Parameters
+    ----------
+    X : frame or array of shape (n, k), or array-like of shape (n,)
+        A missing value is no answer.
+    scale : (low, high), mapping of texts to numbers, or mapping of questions to either
+        Other answers are refused. Questions are column names, or positions in an array.
+    reverse : list of questions, default=()
+        They are turned round, ``low + high - x``.
+    not_applicable : list of codes, or mapping of questions to them, default=()
+        What stands for no answer.
+
+    Returns
+    -------
+    frame of shape (n, k)
+        float64, NaN where there is no answer; polars where X is, else pandas, with its index.
+
+    Raises
+    ------
+    crmkit.exceptions.ParameterError
+        If answers are off their scale, or text that is not declared, by question and count.
+
+    Examples
+    --------
+    >>> from crmkit.satisfaction import clean_answers
+    >>> answers = {"speed": ["good", "bad", "n/a"], "waited too long": [1, 4, 5]}
+    >>> scale = {"speed": {"bad": 1, "good": 2}, "waited too long": (1, 5)}
+    >>> clean_answers(answers, scale=scale, reverse=["waited too long"], not_applicable=["n/a"])
+       speed  waited too long
+    0    2.0              5.0
+    1    1.0              2.0
+    2    NaN              1.0
+    """
+    answers = read_answers(X, scale, "clean_answers", reverse=reverse, not_applicable=not_applicable)
+    index = X.index if isinstance(X, pd.DataFrame | pd.Series) else None
+    return make_frame(dict(zip(answers.names, answers.values.T, strict=True)), backend_of(X), index)
 
 
 def read_answers(

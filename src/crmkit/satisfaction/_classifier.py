@@ -45,8 +45,9 @@ class SatisfactionClassifier(ClassifierMixin, CustomerModel):
         Takes a matrix of numbers without missing values. None is a logistic regression (Firth's), whose odds
         ratios stay finite.
     features : "auto", transformer or list, default="auto"
-        What is read of Snapshots: transformers that take them, and the word ``"attributes"`` for the customer
-        columns of the log. Tables are taken as they are.
+        What is read of Snapshots: transformers that take them, such as a
+        `crmkit.features.WindowAggregator` of complaints, and the word ``"attributes"`` for the customer columns of
+        the log. ``"auto"``: `crmkit.features.RFMTransformer` and the attributes. Tables are taken as they are.
     pos_label : object, default=None
         The label that means satisfied. None: 1 or True. Text, and other numbers, need it said.
     calibration : {"auto", "sigmoid", "isotonic", None}, default="auto"

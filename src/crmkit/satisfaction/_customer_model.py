@@ -25,6 +25,7 @@ from crmkit._tables import (
 from crmkit._validation import check_float, parameter_error, warn
 from crmkit.events import Snapshots, latest_rows
 from crmkit.exceptions import ColumnNotFoundError, ParameterError
+from crmkit.features import InterPurchaseFeatures, RFMTransformer
 from crmkit.satisfaction._drivers import DriverAnalysis
 from crmkit.satisfaction._linear import FirthLogistic, LeastSquares
 from crmkit.satisfaction._terms import Terms
@@ -65,7 +66,8 @@ class CustomerModel(BaseEstimator):
         """Learn terms and the model; y is 0 and 1, or a score."""
         groups: NDArray[Any] | None
         if isinstance(X, Snapshots):
-            self._features = SnapshotFeatures(self.features, type(self).__name__).fit(X, y)
+            features = _auto(X) if isinstance(self.features, str) and self.features == "auto" else self.features
+            self._features = SnapshotFeatures(features, type(self).__name__).fit(X, y)
             columns, groups = self._features.columns(X), X.codes
             refuse_names(take(columns, latest_rows(X)))
             if len(np.unique(groups)) == len(groups):
@@ -205,6 +207,12 @@ class CustomerModel(BaseEstimator):
         tags.input_tags.allow_nan = True
         tags.input_tags.categorical = True
         return tags
+
+
+def _auto(X: Snapshots) -> list[Any]:
+    """What is read of a log by default: few terms, of which each can be read as it stands."""
+    own: list[Any] = [RFMTransformer() if X.log.has_money else InterPurchaseFeatures()]
+    return own + ["attributes"] * bool(X.log._attributes)
 
 
 def weighted(model: Any, weight: Floats | None) -> dict[str, Floats]:

@@ -61,8 +61,8 @@ class SatisfactionRegressor(RegressorMixin, CustomerModel):
     >>> model.coefficients()[["value", "low", "high"]].round(2)
                value   low  high
     term
-    waited     -0.35 -0.66 -0.04
-    plan=gold  -0.40 -2.19  1.39
+    waited     -0.35 -0.75  0.05
+    plan=gold  -0.40 -2.74  1.94
     """
 
     _linear = LeastSquares
