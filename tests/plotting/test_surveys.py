@@ -19,7 +19,7 @@ from sklearn.linear_model import LinearRegression
 from crmkit.exceptions import ColumnNotFoundError, CrmkitWarning, ParameterError
 from crmkit.metrics import Estimate
 from crmkit.plotting import DriverDisplay, GapDisplay, IndexDisplay, LikertDisplay, _surveys
-from crmkit.plotting._churn_rows import COLOURS, PALE
+from crmkit.plotting._axes import COLOURS, PALE
 from crmkit.satisfaction import DriverAnalysis, answer_counts, index_table, nps, servqual
 
 LONG = "How likely is it that you would recommend our shop ($ and $$) to a friend or a colleague who asks you? " * 2

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from crmkit._validation import check_int
 from crmkit.exceptions import ParameterError
-from crmkit.plotting._churn_rows import COLOURS, GREY, PALE, new_axes
+from crmkit.plotting._axes import COLOURS, GREY, PALE, new_axes
 from crmkit.plotting._fonts import fonts_for
 
 if TYPE_CHECKING:

@@ -11,17 +11,8 @@ from crmkit._decisions import churn_class, innermost
 from crmkit._validation import check_float, check_generator, check_int, check_option
 from crmkit.churn import ChurnProfit
 from crmkit.exceptions import ParameterError
-from crmkit.plotting._churn_rows import (
-    COLOURS,
-    GREY,
-    MODEL,
-    PALE,
-    Scored,
-    check_scored,
-    models_on,
-    new_axes,
-    scored_rows,
-)
+from crmkit.plotting._axes import COLOURS, GREY, PALE, new_axes
+from crmkit.plotting._churn_rows import MODEL, Scored, check_scored, models_on, scored_rows
 from crmkit.plotting._fonts import fonts_for
 
 if TYPE_CHECKING:

@@ -17,11 +17,6 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-GREY, PALE = "#4d4d4d", "#9e9e9e"
-
-#: Told apart by colour-blind readers.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
-
 #: Marks the line of a model, by which the next one on the same axes takes another colour.
 MODEL = "model"
 
@@ -64,12 +59,3 @@ def check_scored(y_true: Any, y_score: Any, groups: Any, owner: str) -> Scored:
 def models_on(ax: Axes) -> int:
     """How many models have been drawn."""
     return sum(line.get_gid() == MODEL for line in ax.lines)
-
-
-def new_axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
-    """The axes to draw on: those given, or new ones."""
-    import matplotlib.pyplot as plt
-
-    if ax is not None:
-        return ax
-    return plt.subplots(figsize=size, layout="constrained")[1]

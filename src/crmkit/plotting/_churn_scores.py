@@ -13,17 +13,8 @@ from crmkit.churn import DriftReport
 from crmkit.events import Snapshots
 from crmkit.exceptions import ParameterError
 from crmkit.metrics import expected_calibration_error, proportion
-from crmkit.plotting._churn_rows import (
-    COLOURS,
-    GREY,
-    MODEL,
-    PALE,
-    Scored,
-    check_scored,
-    models_on,
-    new_axes,
-    scored_rows,
-)
+from crmkit.plotting._axes import COLOURS, GREY, PALE, new_axes
+from crmkit.plotting._churn_rows import MODEL, Scored, check_scored, models_on, scored_rows
 from crmkit.plotting._fonts import fonts_for
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from crmkit._validation import check_option, check_vector, parameter_error, warn
 from crmkit.exceptions import ColumnNotFoundError
 from crmkit.metrics import Estimate
-from crmkit.plotting._churn_rows import COLOURS, GREY, PALE, new_axes
+from crmkit.plotting._axes import COLOURS, GREY, PALE, new_axes
 from crmkit.plotting._fonts import fonts_for
 from crmkit.satisfaction import DriverAnalysis, answer_counts
 
