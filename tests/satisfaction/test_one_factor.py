@@ -32,7 +32,7 @@ def by_minimiser(matrix):
 
 
 def sample(seed, k, n=100):
-    """Correlations of answers with one factor: without any there may be several minima."""
+    """Correlations of answers with one factor."""
     rng = np.random.default_rng(seed)
     weights = rng.uniform(0.6, 1.5, size=k) * np.where(rng.random(k) < 0.2, -1.0, 1.0)
     return np.corrcoef(rng.normal(size=(n, 1)) * weights + rng.normal(size=(n, k)), rowvar=False)
@@ -52,6 +52,15 @@ def test_no_loadings_leave_less(seed, k):
     assert found.sum() >= 0.0
     assert np.abs(found).max() <= 1.0
     assert residuals(found, matrix) <= residuals(by_minimiser(matrix), matrix) + 1e-7
+
+
+@pytest.mark.filterwarnings("ignore:.*too little")
+@pytest.mark.parametrize("seed", [82, 87, 139, 140])  # where the first principal component leads to another
+def test_weak_factors_end_at_the_least_of_several_minima(seed):
+    rng = np.random.default_rng(seed)
+    answers = 0.4 * rng.normal(size=(12, 1)) + rng.normal(size=(12, 3 + seed % 3))
+    matrix = np.corrcoef(answers, rowvar=False)
+    assert residuals(one_factor(matrix), matrix) <= residuals(by_minimiser(matrix), matrix) + 1e-6
 
 
 def test_strong_factor_as_the_minimiser_finds_it():

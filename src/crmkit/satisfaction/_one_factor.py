@@ -34,19 +34,30 @@ def one_factor(correlations: Any, start: Floats | None = None) -> Floats:
     if start is None:  # the first principal component
         roots, vectors = np.linalg.eigh(matrix)
         start, tolerance = vectors[..., -1] * np.sqrt(roots[..., -1:]), 1e-9
+        if matrix.ndim == 2:  # weak factors have several minima: begin at questions, too, and go on with the best
+            starts = np.vstack([start, matrix[:20]])
+            for _ in range(10):
+                _improve(starts, others)
+            squares = starts**2
+            misfit = squares.sum(axis=1) ** 2 - (squares**2).sum(axis=1) - 2.0 * (starts @ others * starts).sum(axis=1)
+            start = starts[misfit.argmin()]
     loadings = np.broadcast_to(start, matrix.shape[:-1]).copy()
     for _ in range(2_000):  # twenty will do, but hundreds where questions have little in common
         before = loadings.copy()
-        for i in range(k):
-            rest = (loadings**2).sum(axis=-1) - loadings[..., i] ** 2
-            best = (others[..., i, :] * loadings).sum(axis=-1) / np.where(rest > 0.0, rest, np.inf)
-            loadings[..., i] = np.clip(best, -1.0, 1.0)
+        _improve(loadings, others)
         if np.abs(loadings - before).max(initial=0.0) < tolerance:
             break
     else:
         if tolerance < 1e-6:
             warn("The questions have too little in common for loadings.")
     return np.where(loadings.sum(axis=-1, keepdims=True) < 0.0, -loadings, loadings)
+
+
+def _improve(loadings: Floats, others: Floats) -> None:
+    for i in range(loadings.shape[-1]):
+        rest = (loadings**2).sum(axis=-1) - loadings[..., i] ** 2
+        best = (others[..., i, :] * loadings).sum(axis=-1) / np.where(rest > 0.0, rest, np.inf)
+        loadings[..., i] = np.clip(best, -1.0, 1.0)
 
 
 def smc(correlations: Any) -> Floats:

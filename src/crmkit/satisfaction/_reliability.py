@@ -114,7 +114,8 @@ def cronbach_alpha(
     more questions. The interval is Feldt's [1]_, ``1 - (1 - alpha) F`` with ``n - 1`` and
     ``(n - 1)(k - 1)`` degrees of freedom; with weights n is ``(sum w)² / sum w²``. Of 10,000 simulated
     surveys of 25, 100 and 1,000 respondents it held the truth in 95 %; with a fifth of the answers
-    missing in 94 to 98 %; where most answers are the best of five, in 90 to 92 %.
+    missing in 94 to 98 %; where half of all answers are the best of five, in 91 to 92 %, and where three of four
+    are, in 84 to 85 %: there too few.
 
     The unit of weights changes nothing. Rows that are written twice, with half the weight, change no coefficient
     of complete answers; where "pairwise" meets missing ones, covariances divide by ``sum w (n - 1) / n``.
@@ -172,7 +173,8 @@ def reliability(
 
     Their intervals are jackknifed on the scale of ``log(1 - x)``, without each of up to 100 random groups;
     that of lambda_6 is shifted by the bias found, but holds the figure. In the simulations of
-    `cronbach_alpha` they held the truth in 93 to 97 %; lambda_6 in 99 %, if 10 questions met 25 respondents.
+    `cronbach_alpha` they held the truth in 93 to 97 %, where three of four answers are the best in 91 to 96 %;
+    lambda_6 in 99 %, if 10 questions met 25 respondents.
 
     Examples
     --------
