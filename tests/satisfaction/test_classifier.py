@@ -288,4 +288,4 @@ def test_names_of_customers_are_refused(table):
     with pytest.raises(ParameterError, match="'id' of X is text with 600 different values"):
         SatisfactionClassifier().fit(X.assign(id=[f"c{i}" for i in range(len(X))]), y)
     with pytest.raises(ParameterError, match="takes none in its fit"):
-        SatisfactionClassifier(KNeighborsClassifier()).fit(X, y, np.ones(len(X)))
+        SatisfactionClassifier(KNeighborsClassifier()).fit(X, y, np.full(len(X), 2))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -109,6 +111,24 @@ def test_satisfied_customers_alone_in_a_level_give_finite_odds():
     M = np.repeat([[0.0], [1.0]], 20, axis=0)
     y = np.concatenate([np.arange(20) % 2, np.ones(20, dtype=int)])
     assert 1 < FirthLogistic().fit(M, y).coef_[0] < 10
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_it_converges_where_classes_are_foretold(seed):
+    rng = np.random.default_rng(seed)
+    if seed % 3 == 0:
+        M, y = rng.normal(size=(40, 3)), rng.permutation(np.arange(40) % 2)
+        M[:, 0] = y + 0.1 * M[:, 0]
+    elif seed % 3 == 1:
+        M = rng.integers(1, 6, size=(60, 3)).astype(float)
+        y = (M[:, 0] > 2).astype(int)
+    else:
+        M, y = np.eye(80)[:, :1], rng.integers(0, 2, 80)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = FirthLogistic().fit(M, y)
+    expected = naive_firth(M, y, np.ones(len(M)))[1:]
+    np.testing.assert_allclose(model.coef_, expected, rtol=2e-3, atol=2e-4)
 
 
 def test_a_fit_that_did_not_converge_says_so(monkeypatch):

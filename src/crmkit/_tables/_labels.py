@@ -27,7 +27,7 @@ def two_classes(y: Any, n: int, owner: str, hint: str) -> tuple[NDArray[Any], ND
     if y is None:
         raise ParameterError(f"{owner} requires y to be passed, but the target y is None. {hint}")
     labels = column_or_1d(y, warn=True)
-    if labels.dtype.kind == "O" and any(label is None or label != label for label in labels):  # noqa: PLR0124  NaN differs from itself
+    if labels.dtype.kind in "fO" and any(label is None or label != label for label in labels):  # noqa: PLR0124  NaN differs from itself
         raise ParameterError("y holds missing labels (None or NaN). Leave those rows out.")
     if len(labels) != n:
         raise ParameterError(f"y has {len(labels):,} values for the {n:,} rows of X. They must be equally many.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
@@ -597,7 +598,7 @@ def _draw_reference(line: Any, band: Any, reference: Estimate | float | None) ->
     """Draw a figure behind the others: a line, with the band of its interval."""
     if reference is not None:
         line(float(reference), color=GREY, linestyle="--", linewidth=1.0, zorder=0)
-    if isinstance(reference, Estimate):
+    if isinstance(reference, Estimate) and math.isfinite(reference.high - reference.low):
         band(reference.low, reference.high, color=GREY, alpha=0.12, linewidth=0, zorder=0)
 
 

@@ -232,4 +232,4 @@ def survey_weights(sample_weight: Any, n: int) -> Floats | None:
     weight: Floats = check_sample_weight(sample_weight, np.empty((n, 1)), dtype=np.float64, ensure_non_negative=True)
     if not weight.max() > 0:
         raise ParameterError("sample_weight is 0 in all rows. At least one row must count.")
-    return weight
+    return None if (weight == 1).all() else weight
