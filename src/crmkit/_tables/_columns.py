@@ -62,7 +62,7 @@ def table_columns(X: Any, owner: str, estimator: Any = None, *, reset: bool = Tr
 
 def refuse_flat(X: Any, owner: str) -> None:
     """Refuse an array that has not two dimensions: scikit-learn's error would print it."""
-    if (ndim := getattr(X, "ndim", None) or np.ndim(X)) != 2:
+    if (ndim := getattr(X, "ndim", None) or np.asarray(X).ndim) != 2:
         raise ParameterError(
             f"X of {owner} has {ndim} dimension(s), expected 2D array. Reshape your data: X.reshape(-1, 1) is one "
             "column, X.reshape(1, -1) one row."

@@ -118,7 +118,8 @@ def cronbach_alpha(
     are, in 84 to 85 %: there too few.
 
     The unit of weights changes nothing. Rows that are written twice, with half the weight, change no coefficient
-    of complete answers; where "pairwise" meets missing ones, covariances divide by ``sum w (n - 1) / n``.
+    of complete answers; where "pairwise" meets missing ones, covariances divide by ``sum w (n - 1) / n``, as ``sd``
+    does, and twice the rows are twice the n.
 
     References
     ----------
