@@ -25,7 +25,7 @@ from sklearn.pipeline import make_pipeline
 
 from crmkit import SatisfactionScorer
 from crmkit.exceptions import CrmkitWarning, ParameterError
-from crmkit.satisfaction import cronbach_alpha
+from crmkit.satisfaction import cronbach_alpha, csat
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "satisfaction.json").read_text(encoding="utf-8"))
 
@@ -457,7 +457,7 @@ def test_weights_of_respondents_are_routed():
         ({"item_weights": "drivers"}, r"item_weights='drivers'\) requires y to be passed"),
         ({"method": "median"}, "'method' parameter"),
         ({"box_width": 0}, "'box_width' parameter"),
-        ({"box_width": 5}, "'box_width' parameter of SatisfactionScorer must be less than 5"),
+        ({"box_width": 5}, "'box_width' parameter of SatisfactionScorer must be smaller"),
         ({"missing": "drop"}, "'missing' parameter"),
         ({"min_answered": 2}, "'min_answered' parameter"),
         ({"index": (100, 0)}, r"'index' parameter of SatisfactionScorer must be a pair \(low, high\)"),
@@ -618,3 +618,17 @@ def test_reliability_of_a_phone_provider(phone):
         assert round(found["alpha"].value, 4) == expected["alpha"]
         if "omega" in expected:
             assert round(found["omega"].value, 4) == expected["omega"]
+
+
+@pytest.mark.parametrize("width", [1, 2])
+def test_boxes_of_a_mapping_are_its_numbers(width):
+    scale = {"bad": 0, "ok": 5, "good": 10}
+    X = pd.DataFrame({"q": ["bad", "ok", "good", "good", None, "ok"]})
+    scorer = SatisfactionScorer(scale=scale, method="top_box", box_width=width, min_answered=0).fit(X)
+    share = float(csat(X["q"], scale=scale, top=width))
+    assert np.nanmean(scorer.transform(X)) == pytest.approx(100 * share)
+    assert scorer.item_statistics_.loc["q", "top_box"] == pytest.approx(share)
+    turned = SatisfactionScorer(scale=scale, method="bottom_box", box_width=width, reverse=["q"]).fit(X)
+    assert np.nanmean(turned.transform(X)) == pytest.approx(100 * share)
+    with pytest.raises(ParameterError, match="'box_width' parameter of SatisfactionScorer must be smaller"):
+        SatisfactionScorer(scale=scale, box_width=3).fit(X)

@@ -6,6 +6,7 @@ import math
 import warnings
 from collections.abc import Collection, Mapping
 from numbers import Real
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,12 +43,22 @@ class Answers(NamedTuple):
         The questions; ``x0``, ``x1``, … where they had no names.
     low, high : ndarray of float64, shape (k,)
         The ends of their scales; NaN where none was declared.
+    levels : dict of int to ndarray of float64
+        The answers there can be, ascending, of questions whose scale is a mapping; others have steps of 1.
     """
 
     values: Floats
     names: list[str]
     low: Floats
     high: Floats
+    levels: Mapping[int, Floats] = MappingProxyType({})
+
+    def boxes(self, width: int) -> tuple[Floats, Floats]:
+        """The least answer in the box of the `width` highest, and the greatest in that of the lowest, by question."""
+        top, bottom = self.high - (width - 1), self.low + (width - 1)
+        for j, levels in self.levels.items():
+            top[j], bottom[j] = levels[-min(width, len(levels))], levels[min(width, len(levels)) - 1]
+        return top, bottom
 
 
 class _Scale(NamedTuple):
@@ -151,7 +162,9 @@ def read_answers(
             raise ParameterError(f"{owner} turns reverse-keyed questions round by their scale. Give scale=(low, high).")
         array = array.copy()
         array[:, turned] = (low + high)[turned] - array[:, turned]
-    return Answers(array, names, low, high)
+    levels = {j: np.unique(list(one.texts.values())) for j, one in enumerate(scales) if one.texts is not None}
+    levels |= {j: (low + high)[j] - levels[j][::-1] for j in turned if j in levels}
+    return Answers(array, names, low, high, levels)
 
 
 def _without_texts(X: Any, not_applicable: Any) -> Any:

@@ -30,12 +30,13 @@ def item_statistics(answers: Answers, weight: Floats, box_width: int) -> pd.Data
     # Deviations from somebody's answer are exact where all are alike.
     centre = values[np.isnan(values).argmin(axis=0), np.arange(len(low))]
     unit = np.ldexp(1.0, np.frexp(high - low)[1])  # a power of two rounds nothing
+    least_of_top, greatest_of_bottom = answers.boxes(box_width)
     sums = np.zeros((7, len(low)))
     for start in range(0, len(values), BLOCK):
         x, w = values[start : start + BLOCK], weight[start : start + BLOCK]
         known = ~np.isnan(x)
         away = np.where(known, (x - centre) / unit, 0.0)
-        boxes = x >= high - (box_width - 1), x <= low + (box_width - 1)
+        boxes = x >= least_of_top, x <= greatest_of_bottom
         sums += [known.sum(axis=0), w**2 @ known, *(w @ one for one in (known, away, away**2, *boxes))]
     n, squares, whole, *parts = sums
     with np.errstate(invalid="ignore", divide="ignore"):

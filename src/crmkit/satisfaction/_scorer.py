@@ -62,7 +62,7 @@ class SatisfactionScorer(TransformerMixin, BaseEstimator):
         What an answer counts: its place on the scale; or 1 in the box of the highest or of the lowest answers,
         and else 0. High values of "bottom_box" mean dissatisfied.
     box_width : int, default=1
-        How many of the highest or lowest answers are the box, answers being 1 apart.
+        How many of the highest or lowest answers are the box: whole steps of (low, high), or numbers of a mapping.
     not_applicable : collection of codes, or mapping of questions to them, default=()
         Answers that mean there is none, such as ``[99]``.
     missing : {"available", "complete", "impute"}, default="available"
@@ -300,11 +300,9 @@ class SatisfactionScorer(TransformerMixin, BaseEstimator):
             raise parameter_error("index", ends, "a pair (low, high) of finite numbers, low below high", _OWNER)
         options: dict[str, Any] = {"reverse": self.reverse, "not_applicable": self.not_applicable}
         answers = read_answers(X, self.scale, _OWNER, estimator=self, reset=reset, **options)
-        width = float((answers.high - answers.low).min())
-        if self.box_width - 1 >= width:
-            raise parameter_error(
-                "box_width", self.box_width, f"less than {width + 1:g}: else all are in the box", _OWNER
-            )
+        top, bottom = answers.boxes(self.box_width)
+        if (top <= answers.low).any() or (bottom >= answers.high).any():
+            raise parameter_error("box_width", self.box_width, "smaller: else all answers are in the box", _OWNER)
         return answers
 
     def _learn(self, answers: Answers, y: Any, weight: Floats, questions: Questions) -> None:
@@ -337,11 +335,12 @@ class SatisfactionScorer(TransformerMixin, BaseEstimator):
     def _scores(self, answers: Answers, method: str) -> Floats:
         """The index of each respondent; NaN, with a warning, where there are too few answers."""
         values = answers.values
-        scores = np.empty(len(values))
+        scores, boxes = np.empty(len(values)), answers.boxes(self.box_width)
+        ends = boxes if self.method != "mean" else (answers.high, answers.low)
         for start in range(0, len(values), BLOCK):
             # One question after the other in memory.
             block = np.ascontiguousarray(values[start : start + BLOCK].T)
-            scores[start : start + BLOCK] = self._block(block, answers.low, answers.high)
+            scores[start : start + BLOCK] = self._block(block, *ends)
         n_without = int(np.isnan(scores).sum())
         if n_without:
             what = "all" if self.missing == "complete" else f"min_answered={self.min_answered}"
@@ -351,7 +350,7 @@ class SatisfactionScorer(TransformerMixin, BaseEstimator):
             )
         return scores
 
-    def _block(self, block: Floats, low: Floats, high: Floats) -> Floats:
+    def _block(self, block: Floats, top: Floats, bottom: Floats) -> Floats:
         """The same of questions in rows; sums run in the order of the questions, whatever the rows of the batch."""
         total, held, answered = np.zeros((3, block.shape[1]))
         weights = self.item_weights_
@@ -361,7 +360,7 @@ class SatisfactionScorer(TransformerMixin, BaseEstimator):
             answered += known
             if self.missing == "impute":
                 x, known = np.where(known, x, self.medians_[j]), np.True_
-            total += np.where(known, weights[j] * self._worth(x, low[j], high[j]), 0.0)
+            total += np.where(known, weights[j] * self._worth(x, top[j], bottom[j]), 0.0)
             held += weights[j] * known
         share = answered / np.count_nonzero(weights)
         enough = share == 1 if self.missing == "complete" else (share >= self.min_answered) & (answered > 0)
@@ -370,9 +369,8 @@ class SatisfactionScorer(TransformerMixin, BaseEstimator):
         first, last = self.index
         return np.where(enough, first * (1 - place) + last * place, np.nan)
 
-    def _worth(self, x: Floats, low: float, high: float) -> NDArray[Any]:
-        """What answers count, from 0 to 1."""
+    def _worth(self, x: Floats, top: float, bottom: float) -> NDArray[Any]:
+        """What answers count, from 0 to 1, by the ends of the scale or of its boxes."""
         if self.method == "mean":
-            return (x - low) / (high - low)
-        steps = self.box_width - 1
-        return x >= high - steps if self.method == "top_box" else x <= low + steps
+            return (x - bottom) / (top - bottom)
+        return x >= top if self.method == "top_box" else x <= bottom
