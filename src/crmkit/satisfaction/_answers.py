@@ -189,10 +189,21 @@ def respondent_weights(sample_weight: Any, n: int, owner: str) -> Floats:
     return np.ones(n) if weights is None else weights
 
 
+def as_respondents(weight: Floats) -> Floats:
+    """Weights that count respondents, as ``n - 1`` needs them: rows twice with half the weight are what they were.
+
+    A mean below a tenth, as of shares of 1, is no such count: they are scaled to mean 1; to a million above that.
+    """
+    share = weight / weight.max()
+    mean = share.mean() * weight.max()
+    return weight if 0.1 <= mean <= 1e6 else share * ((1.0 if mean < 1 else 1e6) / share.mean())
+
+
 def check_scale(scale: Any, owner: str) -> tuple[float, float]:
     """Return the ends of a scale given as a pair."""
     pair = isinstance(scale, tuple | list | np.ndarray) and len(scale) == 2
-    if not pair or not all(isinstance(end, Real) and math.isfinite(end) for end in scale) or not scale[0] < scale[1]:
+    numbers = pair and all(isinstance(end, Real) for end in scale)
+    if not numbers or not 0 < scale[1] - scale[0] < math.inf:
         raise parameter_error("scale", scale, "a pair (low, high) of finite numbers, low below high", owner)
     return float(scale[0]), float(scale[1])
 

@@ -21,7 +21,7 @@ from crmkit._validation import (
 )
 from crmkit.exceptions import ParameterError
 from crmkit.metrics import Estimate
-from crmkit.satisfaction._answers import check_scale, read_answers, respondent_weights
+from crmkit.satisfaction._answers import as_respondents, check_scale, read_answers, respondent_weights
 
 
 def rating_mean(
@@ -99,8 +99,8 @@ def bayesian_average(
     Returns
     -------
     Estimate
-        (v R + m C) / (v + m) of v ratings of mean R, and a prior mean C worth m. Under weights v is the effective n:
-        each row is one person's rating, and twice the rows are twice the ratings, whatever they weigh.
+        (v R + m C) / (v + m) of v ratings of mean R, and a prior mean C worth m. Weights count ratings: v is their
+        sum; a mean below a tenth is taken as a mean of 1.
         The interval is a normal mean's with this prior, t s / sqrt(v + m) to both sides.
 
     Examples
@@ -114,10 +114,11 @@ def bayesian_average(
     low, high = ends_of(scale, owner)
     prior_mean = check_float("prior_mean", prior_mean, owner, low=low, high=high)
     prior_weight = check_float("prior_weight", prior_weight, owner, low=0)
-    values, weight = used(values, sample_weight, coverage, owner)
+    values, weight = used(values, sample_weight, coverage, owner, counts=True)
     mean, error, n = weighted_mean(values, weight)
-    value = mean + (prior_mean - mean) * prior_weight / (n + prior_weight)
-    ends = student_interval(value, error * np.sqrt(n / (n + prior_weight)), n, coverage)
+    n_ratings = float(weight.sum())
+    value = mean + (prior_mean - mean) * prior_weight / (n_ratings + prior_weight)
+    ends = student_interval(value, error * np.sqrt(n_ratings / (n_ratings + prior_weight)), n, coverage)
     return Estimate(value, *ends, n=len(values), coverage=coverage, method="shrunken t")
 
 
@@ -320,8 +321,10 @@ def one_question(answers: Any, scale: Any, owner: str, not_applicable: Any) -> F
     return values[:, 0]
 
 
-def used(points: Floats, sample_weight: Any, coverage: float, owner: str) -> tuple[Floats, Floats]:
-    """Return the points that are there and have weight, and their weights."""
+def used(
+    points: Floats, sample_weight: Any, coverage: float, owner: str, *, counts: bool = False
+) -> tuple[Floats, Floats]:
+    """Return the points that are there and have weight, and their weights: as counts, or the largest 1."""
     check_float("coverage", coverage, owner, low=0, high=1, closed="neither")
     weight = respondent_weights(sample_weight, len(points), owner)
     kept = ~np.isnan(points) & (weight > 0)
@@ -332,7 +335,8 @@ def used(points: Floats, sample_weight: Any, coverage: float, owner: str) -> tup
         )
     if not kept.all():
         points, weight = points[kept], weight[kept]
-    return points, weight / weight.max()  # ones, if all weights are alike
+    # Ones, if all weights are alike.
+    return points, as_respondents(weight) if counts else weight / weight.max()
 
 
 def mean_of(points: Floats, sample_weight: Any, coverage: float, owner: str) -> Estimate:

@@ -31,18 +31,17 @@ def item_statistics(answers: Answers, weight: Floats, box_width: int) -> pd.Data
     centre = values[np.isnan(values).argmin(axis=0), np.arange(len(low))]
     unit = np.ldexp(1.0, np.frexp(high - low)[1])  # a power of two rounds nothing
     least_of_top, greatest_of_bottom = answers.boxes(box_width)
-    sums = np.zeros((7, len(low)))
+    sums = np.zeros((6, len(low)))
     for start in range(0, len(values), BLOCK):
         x, w = values[start : start + BLOCK], weight[start : start + BLOCK]
         known = ~np.isnan(x)
         away = np.where(known, (x - centre) / unit, 0.0)
         boxes = x >= least_of_top, x <= greatest_of_bottom
-        sums += [known.sum(axis=0), w**2 @ known, *(w @ one for one in (known, away, away**2, *boxes))]
-    n, squares, whole, *parts = sums
+        sums += [known.sum(axis=0), *(w @ one for one in (known, away, away**2, *boxes))]
+    n, whole, *parts = sums
     with np.errstate(invalid="ignore", divide="ignore"):
         mean, square, top, bottom = parts / whole
-        # 1 - 1 / n of Kish's n: without bias, and whatever the unit of weights.
-        variance = np.where(n > 1, np.maximum(square - mean**2, 0.0) / (1 - squares / whole / whole), np.nan)
+        variance = np.where(whole > 1, np.maximum(square - mean**2, 0.0) * whole / (whole - 1), np.nan)
     columns = {"n": n.astype(np.int64), "missing": (len(values) - n).astype(np.int64)}
     columns |= {"mean": centre + mean * unit, "sd": np.sqrt(variance) * unit}
     columns |= {"top_box": top, "bottom_box": bottom}

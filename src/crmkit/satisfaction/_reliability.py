@@ -15,7 +15,7 @@ from crmkit._intervals import effective_n
 from crmkit._validation import check_bool, check_float, check_option, warn
 from crmkit.exceptions import ParameterError
 from crmkit.metrics import Estimate
-from crmkit.satisfaction._answers import read_answers, respondent_weights
+from crmkit.satisfaction._answers import as_respondents, read_answers, respondent_weights
 from crmkit.satisfaction._one_factor import one_factor, smc
 
 Floats = NDArray[np.float64]
@@ -117,9 +117,9 @@ def cronbach_alpha(
     missing in 94 to 98 %; where half of all answers are the best of five, in 91 to 92 %, and where three of four
     are, in 84 to 85 %: there too few.
 
-    The unit of weights changes nothing. Rows that are written twice, with half the weight, change no coefficient
-    of complete answers; where "pairwise" meets missing ones, covariances divide by ``sum w (n - 1) / n``, as ``sd``
-    does, and twice the rows are twice the n.
+    Rows that are written twice, with half the weight, change no coefficient. Where "pairwise" meets missing answers,
+    covariances divide by ``sum w - 1``, as ``sd`` does: weights count respondents there, and are scaled to mean 1
+    if their mean is below a tenth. Elsewhere their unit changes nothing.
 
     References
     ----------
@@ -243,12 +243,12 @@ def _survey(values: Floats, names: list[str], weight: Floats, missing: Missing, 
     centre = least / 2.0 + most / 2.0
     # Powers of two: a division by them rounds nothing, and squares neither overflow nor vanish.
     width = np.ldexp(1.0, np.frexp(most - centre)[1] - 1)
-    weight, effective = weight / weight.max(), n * effective_n(weight) / len(weight)
+    weight, effective = as_respondents(weight), n * effective_n(weight) / len(weight)
     return _Survey(values, names, weight, centre, width, holes, n_answers, int(n), effective, coverage, owner)
 
 
 def _groups(survey: _Survey) -> Floats:
-    """Moments (groups, 5, k, k) of random groups of respondents: their order may mean something."""
+    """Moments (groups, 4, k, k) of random groups of respondents: their order may mean something."""
     n = len(survey.values)
     order = np.arange(n) if n <= _GROUPS else np.random.default_rng(0).permutation(n)
     return np.stack([_moments(survey, order[start::_GROUPS]) for start in range(min(n, _GROUPS))])
@@ -261,26 +261,26 @@ def _total(survey: _Survey) -> Floats:
 
 
 def _moments(survey: _Survey, rows: NDArray[np.intp] | slice) -> Floats:
-    """Sums over who answered both: of weights, the first, its square, the product, about the centre; of weights²."""
+    """Sums over who answered both: of weights, the first, its square, the product, about the centre."""
     values, weight = (survey.values[rows] - survey.centre) / survey.width, survey.weight[rows, None]
-    found = np.empty((5, values.shape[1], values.shape[1]))
+    found = np.empty((4, values.shape[1], values.shape[1]))
     if survey.holes:
         present = (~np.isnan(values)).astype(np.float64)
         values = np.nan_to_num(values, copy=False)
         weighted = weight * values
         found[0], found[1] = present.T @ (weight * present), weighted.T @ present
-        found[2], found[4] = (weighted * values).T @ present, present.T @ (weight**2 * present)
+        found[2] = (weighted * values).T @ present
     else:
         weighted = weight * values
         found[0], found[1] = weight.sum(), weighted.sum(axis=0)[:, None]
-        found[2], found[4] = (weighted * values).sum(axis=0)[:, None], (weight**2).sum()
+        found[2] = (weighted * values).sum(axis=0)[:, None]
     found[3] = weighted.T @ values
     return found
 
 
 def _correlations(moments: Floats) -> tuple[Floats, Floats]:
     """Sums of products about the means of pairs, and correlations; NaN where answers do not differ."""
-    weight, sums, squares, products, _ = np.moveaxis(moments, -3, 0)
+    weight, sums, squares, products = np.moveaxis(moments, -3, 0)
     with np.errstate(invalid="ignore", divide="ignore"):
         left = squares - sums**2 / weight
         products = products - sums * np.swapaxes(sums, -1, -2) / weight
@@ -290,8 +290,7 @@ def _correlations(moments: Floats) -> tuple[Floats, Floats]:
 
 def _matrices(moments: Floats, survey: _Survey) -> tuple[Floats, Floats]:
     products, correlations = _correlations(moments)
-    with np.errstate(invalid="ignore"):
-        freedom = moments[0] - moments[4] / moments[0]
+    freedom = moments[0] - 1.0
     lacking = ~np.isfinite(correlations) | (freedom <= 1e-9 * moments[0])
     if lacking.any():
         raise ParameterError(
@@ -370,7 +369,7 @@ def _jackknifed(value: Any, without: Floats, survey: _Survey, *, shift: bool) ->
 
 
 def _items(covariances: Floats, moments: Floats, loadings: Floats, survey: _Survey) -> pd.DataFrame:
-    weight, first, squares, _, weights_squared = (one.diagonal() for one in moments)
+    weight, first, squares, _ = (one.diagonal() for one in moments)
     mean, k = first / weight, len(loadings)
     own, sums = covariances.diagonal(), covariances.sum(axis=0)
     rest = covariances.sum() - 2.0 * sums + own
@@ -378,7 +377,7 @@ def _items(covariances: Floats, moments: Floats, loadings: Floats, survey: _Surv
     columns = {
         "n": survey.n_answers,
         "mean": survey.centre + survey.width * mean,
-        "sd": survey.width * np.sqrt((squares - first * mean) / (weight - weights_squared / weight)),
+        "sd": survey.width * np.sqrt((squares - first * mean) / (weight - 1.0)),
         "item_rest_correlation": (sums - own) / np.sqrt(np.where(own > 0.0, own * rest, np.nan)),
         "alpha_if_dropped": (k - 1) / (k - 2) * (1.0 - (own.sum() - own) / rest) if k > 2 else np.nan,
         "loading": loadings,

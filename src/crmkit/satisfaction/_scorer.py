@@ -20,7 +20,7 @@ from crmkit._groups import group_codes
 from crmkit._intervals import student_interval, weighted_means
 from crmkit._tables import backend_of, is_frame
 from crmkit._validation import all_or_nothing, check_float, parameter_error, warn
-from crmkit.satisfaction._answers import Answers, Questions, read_answers, respondent_weights
+from crmkit.satisfaction._answers import Answers, Questions, as_respondents, read_answers, respondent_weights
 from crmkit.satisfaction._index_table import segment_frame, segment_labels
 from crmkit.satisfaction._items import (
     BLOCK,
@@ -311,7 +311,7 @@ class SatisfactionScorer(TransformerMixin, BaseEstimator):
         if not rows.all():
             answers, weight = answers._replace(values=answers.values[rows]), weight[rows]
             overall = None if overall is None else overall[rows]
-        weight = weight / weight.max()
+        weight = as_respondents(weight)
         names, by_factor = answers.names, learnt == "factor" and len(answers.names) > 1
         if by_factor:
             refuse_alike(answers.values, names, "factor")
