@@ -70,6 +70,9 @@ def item_reliability(answers: Answers, weight: Floats, missing: str, *, needed: 
     width = answers.high - answers.low
     if width.min() < width.max():
         values = (values - answers.low) / width  # as the score has them
+    if not needed and (~alike).sum() < 2:
+        _warn("has no reliability_: it takes two questions at least that respondents answered differently.")
+        return None
     if alike.any():
         _warn(f"leaves questions out of reliability_ that everybody answered alike, or nobody: {_of(names, alike)}.")
         values, names = values[:, ~alike], _of(names, ~alike)
