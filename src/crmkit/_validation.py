@@ -30,6 +30,7 @@ __all__ = [
     "check_same_length",
     "check_string",
     "check_vector",
+    "listed",
     "parameter_error",
     "shown",
     "threads_of",
@@ -79,6 +80,18 @@ def all_or_nothing(estimator: Any) -> Iterator[None]:
         vars(estimator).clear()
         vars(estimator).update(before)
         raise
+
+
+def listed(names: Collection[str]) -> str:
+    """Name some things in a message, at most five of them.
+
+    Examples
+    --------
+    >>> listed(["speed", "price"]), listed([f"q{j}" for j in range(9)])
+    ("'speed', 'price'", "'q0', 'q1', 'q2', 'q3', 'q4' and 4 more")
+    """
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(map(repr, list(names)[:5])) + more
 
 
 def warn(said: str, category: type[Warning] = CrmkitWarning) -> None:

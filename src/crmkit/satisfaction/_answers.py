@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_array, validate_data
 from crmkit._decisions import check_weights
 from crmkit._frames import Category, make_frame
 from crmkit._tables import backend_of, is_frame, refuse_flat, renamed, table_columns
-from crmkit._validation import parameter_error, warn
+from crmkit._validation import listed, parameter_error, warn
 from crmkit.exceptions import ColumnNotFoundError, ParameterError
 
 Floats = NDArray[np.float64]
@@ -278,7 +278,7 @@ class Questions:
         lacking = [name for j, name in enumerate(self.names) if j not in found]
         if lacking:
             raise ParameterError(
-                f"The 'scale' parameter of {self.owner} declares no scale for {_listed(lacking)}. "
+                f"The 'scale' parameter of {self.owner} declares no scale for {listed(lacking)}. "
                 "Give one for each question, or one pair for all."
             )
         return [found[j] for j in range(len(self.names))]
@@ -388,11 +388,6 @@ def _check_range(array: Floats, names: list[str], low: Floats, high: Floats, own
     if doubt and len(unused):
         j = unused[0]
         warn(
-            f"{owner} got no answer above the middle of the scale for {_listed([names[j] for j in unused])}: of "
+            f"{owner} got no answer above the middle of the scale for {listed([names[j] for j in unused])}: of "
             f"{names[j]!r} the highest is {most[j]:g}, on a scale of {low[j]:g} to {high[j]:g}. Is the scale right?"
         )
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return ", ".join(map(repr, names[:5])) + more

@@ -22,7 +22,7 @@ from crmkit._tables import (
     table_columns,
     take,
 )
-from crmkit._validation import check_float, parameter_error, warn
+from crmkit._validation import check_float, listed, parameter_error, warn
 from crmkit.events import Snapshots, latest_rows
 from crmkit.exceptions import ColumnNotFoundError, ParameterError
 from crmkit.features import InterPurchaseFeatures, RFMTransformer
@@ -102,9 +102,8 @@ class CustomerModel(BaseEstimator):
         lost = [name for name, one in zip(self.terms_.names, unused, strict=True) if one]
         # Features read of a log say much twice: that a count is 0, and that there is no date.
         if lost and not hasattr(self, "fitted_on_"):
-            more = f" and {len(lost) - 5} more" if len(lost) > 5 else ""
             warn(
-                f"The terms {', '.join(map(repr, lost[:5]))}{more} are combinations of others, and say nothing of "
+                f"The terms {listed(lost)} are combinations of others, and say nothing of "
                 "their own: they have no effect here. Leave columns out that say the same."
             )
 

@@ -17,7 +17,7 @@ from crmkit._compat import Interval, StrOptions, one_thread
 from crmkit._decisions import check_weights
 from crmkit._frames import Category, make_frame
 from crmkit._tables import backend_of, is_frame, table_columns, two_classes
-from crmkit._validation import all_or_nothing, check_generator, check_vector, parameter_error, threads_of, warn
+from crmkit._validation import all_or_nothing, check_generator, check_vector, listed, parameter_error, threads_of, warn
 from crmkit.events import Snapshots
 from crmkit.exceptions import ColumnNotFoundError, ParameterError
 from crmkit.metrics import Estimate
@@ -250,7 +250,7 @@ class DriverAnalysis(BaseEstimator):
         columns = table_columns(X, _OWNER, self)
         texts = [name for name, column in columns.items() if isinstance(column, Category)]
         if texts:
-            raise ParameterError(f"{_OWNER} takes numbers. There is text in {_listed(texts)}: make dummies of it.")
+            raise ParameterError(f"{_OWNER} takes numbers. There is text in {listed(texts)}: make dummies of it.")
         return np.array(list(columns.values()), dtype=np.float64).T, list(columns)
 
     def _complete(self, X: Floats, y: Any, weight: Floats | None) -> tuple[Floats, Floats, Floats]:
@@ -337,14 +337,14 @@ class DriverAnalysis(BaseEstimator):
         scale = np.sqrt(np.diag(C))
         named = np.array([*(names[j] for j in columns), "y"], dtype=object)
         if (constant := scale <= _CONSTANT * np.abs(mean)).any():
-            raise ParameterError(f"{_OWNER} needs what varies. {_listed(named[constant])} has one value: leave it out.")
+            raise ParameterError(f"{_OWNER} needs what varies. {listed(named[constant])} has one value: leave it out.")
         C /= np.outer(scale, scale)
         Z /= scale[:, None]
         gains = sweep_first(swept := C[None].copy(), len(columns))
         dependent = np.diag(swept[0])[:-1] <= DEPENDENT
         if dependent.any():
             warn(
-                f"{_OWNER}: {_listed(named[:-1][dependent])} can be computed from other columns exactly. Such "
+                f"{_OWNER}: {listed(named[:-1][dependent])} can be computed from other columns exactly. Such "
                 "columns share what they explain: leave one out, or make them one group."
             )
         rng, q = check_generator("random_state", self.random_state, _OWNER), len(first) - 1
@@ -375,8 +375,3 @@ class DriverAnalysis(BaseEstimator):
 
 def _plain(X: pd.DataFrame) -> bool:
     return all(isinstance(dtype, np.dtype) and dtype.kind in "iufb" for dtype in X.dtypes)
-
-
-def _listed(names: Collection[str]) -> str:
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return ", ".join(map(repr, list(names)[:5])) + more

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from crmkit._validation import check_vector, parameter_error, warn
+from crmkit._validation import check_vector, listed, parameter_error, warn
 from crmkit.exceptions import ParameterError
 from crmkit.satisfaction._answers import Answers, Questions
 from crmkit.satisfaction._relative_weights import relative_weights
@@ -74,7 +74,9 @@ def item_reliability(answers: Answers, weight: Floats, missing: str, *, needed: 
         _warn("has no reliability_: it takes two questions at least that respondents answered differently.")
         return None
     if alike.any():
-        _warn(f"leaves questions out of reliability_ that everybody answered alike, or nobody: {_of(names, alike)}.")
+        _warn(
+            f"leaves questions out of reliability_ that everybody answered alike, or nobody: {listed(_of(names, alike))}."
+        )
         values, names = values[:, ~alike], _of(names, ~alike)
     how: Any = {"available": "pairwise", "complete": "listwise", "impute": "impute"}[missing]
     try:
@@ -98,7 +100,7 @@ def declared_weights(declared: Any, questions: Questions) -> Floats:
         weights[questions.place("item_weights", key)] = float(value) if good else -1.0
     lacking = _of(names, np.isnan(weights))
     if lacking or weights.min() < 0 or not weights.any():
-        hint = f"It has none for {lacking}: 0 leaves a question out." if lacking else ""
+        hint = f"It has none for {listed(lacking)}: 0 leaves a question out." if lacking else ""
         allowed = "a mapping of each question to a number of at least 0, not all 0"
         raise parameter_error("item_weights", declared, allowed, _OWNER, hint)
     weights /= weights.max()
@@ -149,7 +151,8 @@ def refuse_alike(values: Floats, names: list[str], learnt: str) -> None:
         alike = _alike(values)
         if not alike.any():
             return
-        what = f"learns nothing where everybody gave one answer, or nobody any: {_of(names, alike)}. Leave them out."
+        lost = listed(_of(names, alike))
+        what = f"learns nothing where everybody gave one answer, or nobody any: {lost}. Leave them out."
     raise ParameterError(f"{_OWNER}(item_weights={learnt!r}) {what} Or declare the weights: {{question: weight, …}}.")
 
 
@@ -162,7 +165,9 @@ def _shares(found: Floats, against: NDArray[np.bool_], names: list[str], what: s
         )
         return np.full(len(names), 1 / len(names))
     if against.any():
-        _warn(f"gives no weight to questions that go against {what}: {_of(names, against)}. Does reverse lack them?")
+        _warn(
+            f"gives no weight to questions that go against {what}: {listed(_of(names, against))}. Does reverse lack them?"
+        )
     return found / found.sum()
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import fdtri, stdtrit
 
 from crmkit._intervals import effective_n
-from crmkit._validation import check_bool, check_float, check_option, warn
+from crmkit._validation import check_bool, check_float, check_option, listed, warn
 from crmkit.exceptions import ParameterError
 from crmkit.metrics import Estimate
 from crmkit.satisfaction._answers import as_respondents, read_answers, respondent_weights
@@ -386,7 +386,7 @@ def _items(covariances: Floats, moments: Floats, loadings: Floats, survey: _Surv
 
 
 def _listed(names: list[str], which: NDArray[np.bool_]) -> str:
-    return ", ".join(repr(name) for name, is_one in zip(names, which, strict=True) if is_one)
+    return listed([name for name, is_one in zip(names, which, strict=True) if is_one])
 
 
 def _warn(which: NDArray[np.bool_], survey: _Survey, text: str) -> None:
