@@ -74,9 +74,8 @@ def item_reliability(answers: Answers, weight: Floats, missing: str, *, needed: 
         _warn("has no reliability_: it takes two questions at least that respondents answered differently.")
         return None
     if alike.any():
-        _warn(
-            f"leaves questions out of reliability_ that everybody answered alike, or nobody: {listed(_of(names, alike))}."
-        )
+        lost = listed(_of(names, alike))
+        _warn(f"leaves questions out of reliability_ that everybody answered alike, or nobody: {lost}.")
         values, names = values[:, ~alike], _of(names, ~alike)
     how: Any = {"available": "pairwise", "complete": "listwise", "impute": "impute"}[missing]
     try:
@@ -165,9 +164,8 @@ def _shares(found: Floats, against: NDArray[np.bool_], names: list[str], what: s
         )
         return np.full(len(names), 1 / len(names))
     if against.any():
-        _warn(
-            f"gives no weight to questions that go against {what}: {listed(_of(names, against))}. Does reverse lack them?"
-        )
+        lost = listed(_of(names, against))
+        _warn(f"gives no weight to questions that go against {what}: {lost}. Does reverse lack them?")
     return found / found.sum()
 
 
