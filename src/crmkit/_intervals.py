@@ -31,7 +31,7 @@ def student_quantile(coverage: float, df: Any) -> Any:
     from scipy.special import stdtrit  # metrics imports this file, and needs no scipy
 
     t = stdtrit(df, (1 + coverage) / 2)
-    return np.where(np.isfinite(t), t, np.inf)
+    return np.where(t < 1e100, t, np.inf)  # where older versions of scipy end
 
 
 def wilson(share: Any, n: Any, coverage: float) -> tuple[Any, Any]:
