@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d, validate_data
 
 from crmkit._compat import Interval, StrOptions, one_thread
 from crmkit._decisions import check_weights
@@ -32,6 +32,8 @@ _OWNER = "DriverAnalysis"
 #: The most drivers whose subsets are all looked at: 10 ms for 22 of a linear model, some .4 s for 12 of a logistic
 #: one, which is fitted to the rows anew for each subset.
 _MOST_EXACT = {"linear": 22, "logistic": 12}
+
+_NUMBERS: dict[str, Any] = {"dtype": np.float64, "ensure_all_finite": "allow-nan", "ensure_min_samples": 2}
 
 #: The least that a standard deviation may be, as a share of the mean.
 _CONSTANT = 1e-12
@@ -245,8 +247,12 @@ class DriverAnalysis(BaseEstimator):
             plain = not is_frame(X) and X.dtype.kind in "iufb"
         if plain:
             # Reading column by column would take ten times as long as all the rest.
-            matrix = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_samples=2)
-            return matrix, [str(name) for name in X] if is_frame(X) else [f"x{j}" for j in range(matrix.shape[1])]
+            if is_frame(X):
+                validate_data(self, X, skip_check_array=True)
+                matrix = check_array(X.to_numpy(np.float64), input_name="X", estimator=_OWNER, **_NUMBERS)
+                return matrix, [str(name) for name in X]
+            matrix = validate_data(self, X, **_NUMBERS)
+            return matrix, [f"x{j}" for j in range(matrix.shape[1])]
         columns = table_columns(X, _OWNER, self)
         texts = [name for name, column in columns.items() if isinstance(column, Category)]
         if texts:
