@@ -22,7 +22,7 @@ from sklearn.svm import LinearSVC
 
 from crmkit.events import EventLog
 from crmkit.exceptions import ColumnNotFoundError, CrmkitWarning, ParameterError
-from crmkit.features import RFMTransformer
+from crmkit.features import RFMTransformer, WindowAggregator
 from crmkit.satisfaction import SatisfactionClassifier
 from crmkit.testing._sample import sample_snapshots
 
@@ -202,6 +202,8 @@ def test_snapshots_with_attributes(rows):
     assert model.predict_proba(rows).shape == (len(rows), 2)
     few = SatisfactionClassifier(features=[RFMTransformer(), "attributes"]).fit(rows, y)
     assert "recency_days" in few.feature_names_
+    both = SatisfactionClassifier(features=["auto", WindowAggregator(["90D"], ["count"])]).fit(rows, y)
+    assert both.feature_names_ == [*model.feature_names_, "count_events_90D"]
     with pytest.raises(ParameterError, match="fitted on Snapshots, and X is a DataFrame"):
         model.predict(made_table()[0])
     with pytest.raises(ParameterError, match="fitted on a table, and X is a Snapshots"):

@@ -66,8 +66,11 @@ class CustomerModel(BaseEstimator):
         """Learn terms and the model; y is 0 and 1, or a score."""
         groups: NDArray[Any] | None
         if isinstance(X, Snapshots):
-            features = _auto(X) if isinstance(self.features, str) and self.features == "auto" else self.features
-            self._features = SnapshotFeatures(features, type(self).__name__).fit(X, y)
+            wanted = self.features if isinstance(self.features, list | tuple) else [self.features]
+            own: list[Any] = []
+            for one in wanted:
+                own += _auto(X) if isinstance(one, str) and one == "auto" else [one]
+            self._features = SnapshotFeatures(own, type(self).__name__).fit(X, y)
             columns, groups = self._features.columns(X), X.codes
             refuse_names(take(columns, latest_rows(X)))
             if len(np.unique(groups)) == len(groups):
