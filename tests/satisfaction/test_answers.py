@@ -231,3 +231,10 @@ def test_clean_answers_go_on_to_drivers():
     assert isinstance(other, pl.DataFrame)
     np.testing.assert_array_equal(other.to_numpy(), expected)
     assert clean_answers([1, 2, 4], scale=(1, 5)).shape == (3, 1)
+
+
+@pytest.mark.parametrize("kind", [pd.Series, pl.Series])
+def test_a_column_keeps_its_name_in_messages(kind):
+    column = pd.Series([1, 9], name="speed") if kind is pd.Series else pl.Series("speed", [1, 9])
+    with pytest.raises(ParameterError, match="'speed' in 1"):
+        read(column)

@@ -175,7 +175,7 @@ def _without_texts(X: Any, not_applicable: Any) -> Any:
     def numbers(column: pd.Series[Any]) -> pd.Series[Any]:
         cells = [None if isinstance(cell, str) and cell in texts else cell for cell in column]
         mixed = column.dtype == object and not any(isinstance(cell, str) for cell in cells)
-        return pd.Series(cells, column.index, dtype=object) if mixed else column
+        return pd.Series(cells, column.index, dtype=object, name=column.name) if mixed else column
 
     if isinstance(X, pd.DataFrame) and texts and len(X):
         return X.apply(numbers)
@@ -211,7 +211,9 @@ def check_scale(scale: Any, owner: str) -> tuple[float, float]:
 def _columns(X: Any, owner: str, estimator: Any, *, reset: bool) -> tuple[list[str], list[Any] | Floats]:
     """Names of questions, and their columns, or an array where all of them are numbers."""
     if estimator is None and (isinstance(X, pd.Series) or (hasattr(X, "to_frame") and not is_frame(X))):
-        return ["answers"], list(table_columns(X.to_frame("answers"), owner).values())
+        own = getattr(X, "name", None)
+        name = own if isinstance(own, str) and own else "answers"
+        return [name], list(table_columns(X.to_frame(name), owner).values())
     if not is_frame(X):
         if np.ma.isMaskedArray(X):
             X = np.ma.filled(X.astype(np.float64), np.nan)
