@@ -10,8 +10,20 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
+from crmkit.datasets import make_retail
+from crmkit.events import EventLog
 from crmkit.plotting import DriverDisplay, LikertDisplay
-from crmkit.satisfaction import DriverAnalysis, SatisfactionScorer, cronbach_alpha, index_table, nps, reliability
+from crmkit.satisfaction import (
+    DriverAnalysis,
+    LoyaltyScorer,
+    SatisfactionClassifier,
+    SatisfactionRegressor,
+    SatisfactionScorer,
+    cronbach_alpha,
+    index_table,
+    nps,
+    reliability,
+)
 
 
 def survey(n, k=20):
@@ -107,6 +119,38 @@ class Drivers:
 
     def time_intervals(self, method, n_predictors):
         DriverAnalysis(method, random_state=0).fit(self.X, self.y)
+
+
+class Models:
+    """Who is satisfied, by twenty numbers and a category; and loyalty from a log."""
+
+    timeout = 600
+
+    def setup(self):
+        rng = np.random.default_rng(0)
+        X = pd.DataFrame(rng.normal(size=(100_000, 20)), columns=[f"number_{j}" for j in range(20)])
+        self.X = X.assign(plan=rng.choice(["basic", "family", "pro"], len(X)))
+        self.score = self.X["number_0"] + rng.normal(size=len(X))
+        self.model = SatisfactionClassifier().fit(self.X, self.score > 0)
+        frame, _ = make_retail(20_000, random_state=0)
+        log = EventLog.from_frame(
+            frame, customer="customer_id", time="time", value="value", kind="kind", purchases="order", columns=["score"]
+        )
+        self.rows = log.snapshot()
+        parts = {"recency": 2, "frequency": 1, "monetary_value": 1, "satisfaction": 2}
+        self.loyalty = LoyaltyScorer(parts, satisfaction="score", scale=(0, 10)).fit(self.rows)
+
+    def time_fit_classifier(self):
+        SatisfactionClassifier().fit(self.X, self.score > 0)
+
+    def time_predict(self):
+        self.model.predict_proba(self.X)
+
+    def time_fit_regressor(self):
+        SatisfactionRegressor().fit(self.X, self.score)
+
+    def time_loyalty(self):
+        self.loyalty.transform(self.rows)
 
 
 class Pictures:

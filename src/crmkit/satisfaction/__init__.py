@@ -1,4 +1,11 @@
-"""Satisfaction: what answers to a survey say, how sure that is, and what drives it."""
+"""Satisfaction: what answers to a survey say, how sure that is, and what drives it.
+
+Scales are declared. `SatisfactionScorer` makes one score of a respondent's answers; `nps`, `csat`, `ces`, `acsi`,
+`servqual` and their siblings are indices with intervals, `index_table` gives them by segment or week. `reliability`
+says whether questions measure one thing, `DriverAnalysis` what satisfaction goes along with, and
+`SatisfactionClassifier` and `SatisfactionRegressor` what those would say who did not answer. `LoyaltyScorer` adds up
+what customers do and say; `clean_answers` and `answer_counts` serve everything else.
+"""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ class SatisfactionClassifier(ClassifierMixin, CustomerModel):
     plan=gold   1.46  0.06  34.80
     """
 
-    _linear = FirthLogistic
+    _learner = FirthLogistic
     _model = "logistic"
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {

@@ -36,7 +36,7 @@ Floats = NDArray[np.float64]
 class CustomerModel(BaseEstimator):
     """What both models share: reading customers, their terms, effects, drivers."""
 
-    _linear: ClassVar[type[FirthLogistic | LeastSquares]]
+    _learner: ClassVar[type[FirthLogistic | LeastSquares]]
     _model: ClassVar[Literal["logistic", "linear"]]
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -90,7 +90,7 @@ class CustomerModel(BaseEstimator):
         matrix = self.terms_.matrix(columns, n)
         self._covariance = None
         if self.estimator is None:
-            model = self._linear().fit(matrix, y, sample_weight=weight)
+            model = self._learner().fit(matrix, y, sample_weight=weight)
             self._default = model
             self._warn_of_collinear(~model.used_ & (np.ptp(matrix, axis=0) > 0))
             self._covariance = model.covariance(matrix, y, weight, groups)

@@ -65,7 +65,7 @@ class SatisfactionRegressor(RegressorMixin, CustomerModel):
     plan=gold  -0.40 -2.74  1.94
     """
 
-    _linear = LeastSquares
+    _learner = LeastSquares
     _model = "linear"
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
